@@ -16,6 +16,7 @@ from goals.models import (
     GoalProgressHistory,
     PolicyTable,
 )
+from goals.models.goals import CONDITIONS, SIZED_BY
 from goals.services.failing import with_failure
 from goals.services.goal_state import with_status
 from goals.services.goals import cancel_goal, update_goal
@@ -96,13 +97,8 @@ class FinancialGoalAdmin(ReadOnlyAdmin):
         "achieved_at",
         "failed_at",
         "ended_at",
-        "policy",
-        "min_factor",
-        "max_factor",
-        "stop_penalty",
-        "after_achieved",
-        "min_trading_days",
-        "best_day_max_pct",
+        *SIZED_BY,
+        *CONDITIONS,
         "priority",
         "recurring",
         "previous_goal",

@@ -40,7 +40,12 @@ from goals.models import (
     Portfolio,
     TradingHalt,
 )
-from goals.models.goals import HIGHEST_STOP_PENALTY, MOST_TRADING_DAYS
+from goals.models.goals import (
+    CONDITIONS,
+    HIGHEST_STOP_PENALTY,
+    MOST_TRADING_DAYS,
+    SIZED_BY,
+)
 from goals.models.portfolios import HIGHEST_LOCK, LARGEST_COUNT, LIMIT_KINDS
 from goals.projection.presets import MOST_PHASES, PRESETS
 from goals.services.funding import find_lack_of_money
@@ -514,13 +519,8 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
             "required_per_day",
             "priority",
             "recurring",
-            "policy",
-            "min_factor",
-            "max_factor",
-            "stop_penalty",
-            "after_achieved",
-            "min_trading_days",
-            "best_day_max_pct",
+            *SIZED_BY,
+            *CONDITIONS,
             "target_in_force",
             "conditions",
             "achieved_at",

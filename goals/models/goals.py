@@ -51,6 +51,9 @@ from mastertrade.values.money import HUNDRED, format_plain
 MOST_TRADING_DAYS = 366
 # What a breach may count against a reached goal, 1: far beyond it nothing changes.
 HIGHEST_STOP_PENALTY = 100
+# What a goal's sizes follow, and what it takes to be achieved besides its target.
+SIZED_BY = ("policy", "min_factor", "max_factor", "stop_penalty", "after_achieved")
+CONDITIONS = ("min_trading_days", "best_day_max_pct")
 # A breach leaves none of these to a goal: it fails.
 NOT_FAILED = (GoalStatus.ACTIVE, GoalStatus.MISSED)
 

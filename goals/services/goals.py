@@ -13,7 +13,12 @@ from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
 from goals.decisions.progress import status_rebuilt
 from goals.enums import AfterAchieved, GoalStatus, GoalType, HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio, User
-from goals.models.goals import HIGHEST_STOP_PENALTY, MOST_TRADING_DAYS
+from goals.models.goals import (
+    CONDITIONS,
+    HIGHEST_STOP_PENALTY,
+    MOST_TRADING_DAYS,
+    SIZED_BY,
+)
 from goals.services.alerting import Occasion, alert_goals
 from goals.services.failing import describe_failure, fail_from_start
 from goals.services.funding import deposit_call
@@ -45,27 +50,10 @@ LATEST_DATE = date(2200, 12, 31)
 PRIORITIES = range(1, 11)
 MOST_GOALS = 50
 # What a projection was made for; of another goal it says nothing.
-PROJECTED_BY = (
-    "target_value",
-    "target_date",
-    "policy",
-    "min_factor",
-    "max_factor",
-    "stop_penalty",
-    "after_achieved",
-)
+PROJECTED_BY = ("target_value", "target_date", *SIZED_BY)
 # What says when a goal is achieved: a change is measured at once.
-JUDGED_BY = ("target_value", "target_date", "min_trading_days", "best_day_max_pct")
-CHANGEABLE = (
-    *JUDGED_BY,
-    "priority",
-    "recurring",
-    "policy",
-    "min_factor",
-    "max_factor",
-    "stop_penalty",
-    "after_achieved",
-)
+JUDGED_BY = ("target_value", "target_date", *CONDITIONS)
+CHANGEABLE = (*JUDGED_BY, "priority", "recurring", *SIZED_BY)
 
 
 @atomic

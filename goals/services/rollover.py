@@ -12,6 +12,7 @@ from goals.decisions.periods import following_period
 from goals.decisions.progress import GoalProgress, status_after, status_at_end
 from goals.enums import GoalStatus, PortfolioKind
 from goals.models import FinancialGoal, Portfolio
+from goals.models.goals import CONDITIONS, SIZED_BY
 from goals.services.alerting import Occasion, alert_goals
 from goals.services.conditions import CONDITIONS_HOLD
 from goals.services.failing import fail_from_start
@@ -30,19 +31,7 @@ MOST_IN_A_RUN = 1_000
 # Of a period that ended earlier nobody is alerted: many may be caught up at once.
 OLD_NEWS = timedelta(days=7)
 
-CARRIED = (
-    "user_id",
-    "goal_type",
-    "priority",
-    "recurring",
-    "policy",
-    "min_factor",
-    "max_factor",
-    "stop_penalty",
-    "after_achieved",
-    "min_trading_days",
-    "best_day_max_pct",
-)
+CARRIED = ("user_id", "goal_type", "priority", "recurring", *SIZED_BY, *CONDITIONS)
 
 
 @dataclass(frozen=True, slots=True)
