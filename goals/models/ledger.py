@@ -12,7 +12,7 @@ from goals.decisions.accounting import Account
 from goals.decisions.periods import DayPart
 from goals.decisions.progress import PortfolioFigures
 from goals.enums import EntryKind
-from goals.models.portfolios import Portfolio
+from goals.models.portfolios import Portfolio, account_of
 from mastertrade.db import model_fields as columns
 from mastertrade.db.model_fields import (
     above,
@@ -284,16 +284,7 @@ class LedgerDay(models.Model):
     @property
     def account(self) -> Account:
         """The figures as the value that `goals.decisions.accounting` works on."""
-        return Account(
-            equity=self.equity,
-            units=self.units,
-            unit_value=self.unit_value,
-            realized_pnl=self.realized_pnl,
-            peak_unit_value=self.peak_unit_value,
-            run=self.unit_run,
-            carried=self.carried,
-            redeemed_value=self.redeemed_value,
-        )
+        return account_of(self)
 
     @property
     def portfolio_figures(self) -> PortfolioFigures:

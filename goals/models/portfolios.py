@@ -84,6 +84,20 @@ LIMIT_KINDS: dict[str, type[StrEnum] | None] = {
 }
 
 
+def account_of(row: Any) -> Account:
+    """The figures of a portfolio, or of one of its days."""
+    return Account(
+        equity=row.equity,
+        units=row.units,
+        unit_value=row.unit_value,
+        realized_pnl=row.realized_pnl,
+        peak_unit_value=row.peak_unit_value,
+        run=row.unit_run,
+        carried=row.carried,
+        redeemed_value=row.redeemed_value,
+    )
+
+
 class PortfolioQuerySet(models.QuerySet["Portfolio"]):
     def locked(self) -> Self:
         """Lock in key order, so that two writers cannot deadlock.
@@ -487,16 +501,7 @@ class Portfolio(models.Model):
     @property
     def account(self) -> Account:
         """The cached figures, as `goals.decisions.accounting` takes them."""
-        return Account(
-            equity=self.equity,
-            units=self.units,
-            unit_value=self.unit_value,
-            realized_pnl=self.realized_pnl,
-            peak_unit_value=self.peak_unit_value,
-            run=self.unit_run,
-            carried=self.carried,
-            redeemed_value=self.redeemed_value,
-        )
+        return account_of(self)
 
     def apply_figures(self, account: Account) -> None:
         """Set the cached figures, beside the present `unrealized_pnl`; not saved."""
