@@ -10,6 +10,7 @@ from django.db import connection
 from goals.models import Portfolio
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import ComeAgain
+from trades.sizing_calls.record_sql import newest_of
 from trades.sizing_calls.records import RecordBehind, load_record
 
 Parameters = ParamSpec("Parameters")
@@ -19,7 +20,7 @@ Result = TypeVar("Result")
 BATCH = 50_000
 # The live portfolios whose records lack something that was booked, by the newest entry
 # of each kind: an index finds both.
-LACKING = """
+LACKING = f"""
 SELECT p.portfolio_id
 FROM portfolios p
 LEFT JOIN LATERAL (
@@ -27,18 +28,7 @@ LEFT JOIN LATERAL (
     WHERE portfolio_id = p.portfolio_id AND strategy_id = ''
     ORDER BY block DESC LIMIT 1
 ) b ON true
-LEFT JOIN LATERAL (
-    SELECT exit_time, ledger_key FROM trades
-    WHERE portfolio_id = p.portfolio_id AND status = 'closed'
-      AND exit_time <= %(as_of)s
-    ORDER BY exit_time DESC, ledger_key DESC LIMIT 1
-) t ON true
-LEFT JOIN LATERAL (
-    SELECT flowed_at, ledger_key FROM cash_flows
-    WHERE portfolio_id = p.portfolio_id AND voided_at IS NULL
-      AND flowed_at <= %(as_of)s
-    ORDER BY flowed_at DESC, ledger_key DESC LIMIT 1
-) f ON true
+{newest_of("p")}
 WHERE p.kind = 'live' AND (
     (b.exit_time IS NULL AND (t.exit_time IS NOT NULL OR f.flowed_at IS NOT NULL))
     OR (t.exit_time, t.ledger_key) > (b.exit_time, b.ledger_key)

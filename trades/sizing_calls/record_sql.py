@@ -68,6 +68,24 @@ WITH based AS (
       AND (r.strategy_id <> '' OR r.portfolio_id = %(own)s)
 )
 """
+
+
+def newest_of(portfolios: str) -> str:
+    """The newest closed trade, and the newest cash flow, of each of these rows."""
+    return f"""LEFT JOIN LATERAL (
+        SELECT exit_time, ledger_key FROM trades
+        WHERE portfolio_id = {portfolios}.portfolio_id AND status = 'closed'
+          AND exit_time <= %(as_of)s
+        ORDER BY exit_time DESC, ledger_key DESC LIMIT 1
+    ) t ON true
+    LEFT JOIN LATERAL (
+        SELECT flowed_at, ledger_key FROM cash_flows
+        WHERE portfolio_id = {portfolios}.portfolio_id AND voided_at IS NULL
+          AND flowed_at <= %(as_of)s
+        ORDER BY flowed_at DESC, ledger_key DESC LIMIT 1
+    ) f ON true"""
+
+
 # What is kept, and where something was booked since that it lacks: by the newest entry
 # of each kind, which an index always finds (asked whether there is any at all, the
 # planner takes it to be quickly found, and reads everything where there is none).
@@ -78,18 +96,7 @@ FROM (
            min(b.portfolio_id) FILTER (WHERE NOT b.is_beyond AND far.behind)
                AS far_behind
     FROM based b
-    LEFT JOIN LATERAL (
-        SELECT exit_time, ledger_key FROM trades
-        WHERE portfolio_id = b.portfolio_id AND status = 'closed'
-          AND exit_time <= %(as_of)s
-        ORDER BY exit_time DESC, ledger_key DESC LIMIT 1
-    ) t ON true
-    LEFT JOIN LATERAL (
-        SELECT flowed_at, ledger_key FROM cash_flows
-        WHERE portfolio_id = b.portfolio_id AND voided_at IS NULL
-          AND flowed_at <= %(as_of)s
-        ORDER BY flowed_at DESC, ledger_key DESC LIMIT 1
-    ) f ON true
+    {newest_of("b")}
     LEFT JOIN LATERAL (
         SELECT true AS behind FROM trades
         WHERE portfolio_id = b.portfolio_id AND status = 'closed'
