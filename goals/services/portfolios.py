@@ -471,8 +471,5 @@ def _find_known(
         portfolio=portfolio, external_id=external_id
     ).first()
     if known is not None and known.request_fingerprint != digest:
-        raise IdempotencyConflict(
-            f"{EntryKind.CASH_FLOW} {external_id} was recorded with other figures. "
-            "Use another external_id for another one."
-        )
+        raise IdempotencyConflict.of(EntryKind.CASH_FLOW, external_id)
     return known

@@ -71,6 +71,14 @@ class IdempotencyConflict(DomainError):
 
     code = "idempotency_conflict"
 
+    @classmethod
+    def of(cls, what: str, external_id: str | None) -> "IdempotencyConflict":
+        """It was recorded under this id, with other figures."""
+        return cls(
+            f"{what} {external_id} was recorded with other figures. Use another "
+            "external_id for another one."
+        )
+
 
 class OutOfRange(DomainError):
     """A booking would leave the range of the ledger's numeric columns."""

@@ -121,8 +121,5 @@ def _is_known(portfolio: Portfolio, external_id: str | None, digest: str) -> boo
         portfolio=portfolio, external_id=external_id
     ).first()
     if known is not None and known.request_fingerprint != digest:
-        raise IdempotencyConflict(
-            f"The fill {external_id} was recorded with other figures. Use another "
-            "external_id for another one."
-        )
+        raise IdempotencyConflict.of("The fill", external_id)
     return known is not None

@@ -231,10 +231,7 @@ def _find_known_part(
         known.request_fingerprint == IMPORTED and _ended_by(known, given)
     )
     if known.parent_trade_id != trade.pk or not same:
-        raise IdempotencyConflict(
-            f"The trade {external_id} was recorded with other figures. Use another "
-            "external_id for another one."
-        )
+        raise IdempotencyConflict.of("The trade", external_id)
     return known
 
 

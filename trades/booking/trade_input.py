@@ -156,10 +156,7 @@ def find_known(
     if known.request_fingerprint != IMPORTED or not _is_told_by(
         known, trade_input, ended
     ):
-        raise IdempotencyConflict(
-            f"The trade {trade_input.external_id} was recorded with other figures. "
-            "Use another external_id for another one."
-        )
+        raise IdempotencyConflict.of("The trade", trade_input.external_id)
     return known
 
 
