@@ -11,8 +11,8 @@ FEWEST_DAYS, MOST_DAYS = 7, 90
 # The days looked back on (in seconds) and the trades that ended in them. A trade ends
 # with the last close of its parts; while one is open, or closes later, it has not. So:
 # what was closed, less the parts that were not the last, less the trades that a part
-# outlived; of these two an index, `trades_parts`, has only parts. `age` are the seconds since the first
-# trade. Without any trade there is no row.
+# outlived; of these two an index, `trades_parts`, has only parts. `age` are the seconds
+# since the first trade. Without any trade there is no row.
 RATE = f"""
 SELECT extract(epoch FROM back) AS seconds, extract(epoch FROM age) AS age, (
     SELECT count(*) FROM trades
