@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from mastertrade.values.in_text import join, say
+
 
 class DomainError(Exception):
     """Something the present state refuses; the HTTP interface answers 409.
@@ -49,10 +51,13 @@ class InvalidInput(DomainError):
         return found
 
     def __str__(self) -> str:
-        return "\n".join(
-            f"{field}: {detail}"
-            for field, details in self.errors.items()
-            for detail in details
+        return join(
+            "\n",
+            (
+                say("{}: {}", field, detail)
+                for field, details in self.errors.items()
+                for detail in details
+            ),
         )
 
 
@@ -145,10 +150,6 @@ class GoalExists(DomainError):
 
     code = "goal_exists"
     facts = ("goal_id",)
-
-    def __init__(self, known: str, calls: str = "", **facts: Any) -> None:
-        on_page = f"{known} Use it, change it, or cancel it first."
-        super().__init__(f"{known} {calls}".rstrip(), on_page=on_page, **facts)
 
 
 class TooManyGoals(DomainError):

@@ -1,10 +1,17 @@
-"""Figures as a sentence or a page shows them: rounded to what a person reads.
+"""Sentences that know their figures, and figures as they show them.
 
-What is stored and what the API answers stays exact (`format_plain`).
+A figure in a sentence is rounded to what a person reads. What is stored and what the
+API answers stays exact (`format_plain`).
 """
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum, auto
+from typing import Any
 
+from mastertrade.values.jsonable import from_plain
 from mastertrade.values.money import (
     EXACT,
     HUNDRED,
@@ -13,6 +20,8 @@ from mastertrade.values.money import (
     round_to,
 )
 
+SECOND = "%FT%TZ"
+MINUTE = "%Y-%m-%d %H:%M UTC"
 PERCENT_PLACES = 2
 UNIT_VALUE_PLACES = 4
 QUANTITY_PLACES = 6
@@ -25,41 +34,170 @@ PLACES = {
 }
 
 
-def percent(value: Decimal, against: Decimal | None = None) -> str:
+class Kind(StrEnum):
+    """What a mark is on."""
+
+    NUMBER = auto()
+    MONEY = auto()
+    INSTANT = auto()
+    GOAL = auto()
+    NAME = auto()  # of a field, a guard or a word of the API
+    CALL = auto()  # what only a program does
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a figure stands in a text.
+
+    `value`: the currency of an amount, which the text may leave out, a time in ISO
+    8601, a goal's key.
+    """
+
+    kind: Kind
+    start: int
+    end: int
+    value: str = ""
+
+
+class Text(str):
+    """A sentence as programs read it, with marks on its figures.
+
+    By these a page shows it in a person's own form (`mastertrade.site.figures.show`).
+    What `str`'s methods make of it has none.
+    """
+
+    __slots__ = ("_marks", "_said")
+    _marks: tuple[Mark, ...] | None
+    _said: tuple[str, tuple[object, ...]]
+
+    def __new__(cls, text: str, marks: Iterable[Mark] | None = ()) -> "Text":
+        made = super().__new__(cls, text)
+        made._marks = None if marks is None else tuple(marks)
+        return made
+
+    @classmethod
+    def of_stored(cls, text: str, marks: Sequence[Any]) -> "Text":
+        return cls(text, (from_plain(Mark, one) for one in marks))
+
+    @classmethod
+    def said(cls, template: str, parts: tuple[object, ...]) -> "Text":
+        made = cls(template.format(*parts), None)
+        made._said = template, parts
+        return made
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        if self._marks is None:  # most sentences are only stored
+            self._marks = tuple(_marks_in(*self._said))
+        return self._marks
+
+
+def _marks_in(template: str, parts: tuple[object, ...]) -> Iterator[Mark]:
+    at = 0
+    for words, part in zip(template.split("{}"), (*parts, ""), strict=True):
+        at += len(words)
+        for one in marks_of(part):
+            yield Mark(one.kind, one.start + at, one.end + at, one.value)
+        at += len(str(part))
+
+
+def marks_of(text: object) -> tuple[Mark, ...]:
+    return text.marks if isinstance(text, Text) else ()
+
+
+def say(template: str, *parts: object) -> Text:
+    """The template with a part in the place of each "{}", and its marks."""
+    return Text.said(template, parts)
+
+
+def join(separator: str, parts: Iterable[object]) -> Text:
+    listed = list(parts)
+    return say(separator.join("{}" for _ in listed), *listed)
+
+
+def cased(text: str, case: Callable[[str], str] = str.upper) -> Text:
+    """With another case of its first letter."""
+    return Text(case(text[:1]) + text[1:], marks_of(text))
+
+
+def unstopped(text: str) -> Text:
+    """Without its full stop, to go on after it."""
+    return Text(text.rstrip("."), marks_of(text))
+
+
+def exact(value: Decimal) -> Text:
+    """All its digits: settings and factors."""
+    return _mark(format_plain(value), Kind.NUMBER)
+
+
+def instant(at: datetime, form: str = SECOND) -> Text:
+    at = at.astimezone(UTC)
+    return _mark(f"{at:{form}}", Kind.INSTANT, at.isoformat())
+
+
+def goal(key: int) -> Text:
+    return _mark(f"goal {key}", Kind.GOAL, str(key))
+
+
+def name(word: str) -> Text:
+    return _mark(word, Kind.NAME)
+
+
+def call(words: str) -> Text:
+    return _mark(words, Kind.CALL)
+
+
+def _mark(text: str, kind: Kind, value: str = "") -> Text:
+    return Text(text, [Mark(kind, 0, len(text), value)])
+
+
+def percent(value: Decimal, against: Decimal | None = None) -> Text:
     """53.806474 as "53.81 %"; `against` as in `rounded`."""
-    return f"{decimals(value, against)} %"
+    return say("{} %", decimals(value, against))
 
 
-def decimals(value: Decimal, against: Decimal | None = None) -> str:
+def decimals(value: Decimal, against: Decimal | None = None) -> Text:
     """To two decimals: percent, percentage points, multiples."""
-    return format_plain(rounded(value, PERCENT_PLACES, against))
+    return exact(rounded(value, PERCENT_PLACES, against))
 
 
-def ratio(value: Decimal, against: Decimal | None = None) -> str:
+def ratio(value: Decimal, against: Decimal | None = None) -> Text:
     """A ratio in percent: 0.0123 as "1.23 %"."""
     with_percent = None if against is None else in_percent(against)
     return percent(in_percent(value), with_percent)
 
 
-def money(value: Decimal, currency: str = "", against: Decimal | None = None) -> str:
-    """An amount, to the places of its currency, without naming it."""
-    return format_plain(rounded(value, PLACES.get(currency, CENTS), against))
+def money(value: Decimal, currency: str = "", against: Decimal | None = None) -> Text:
+    """An amount, to the places of its currency; only a page names that."""
+    shown = rounded(value, PLACES.get(currency, CENTS), against)
+    return _mark(format_plain(shown), Kind.MONEY, currency)
 
 
-def price(value: Decimal) -> str:
+def exact_money(value: Decimal) -> Text:
+    """All its digits."""
+    return _mark(format_plain(value), Kind.MONEY)
+
+
+def amount(value: Decimal, currency: str) -> Text:
+    """An amount and its currency."""
+    shown = format_plain(rounded(value, PLACES.get(currency, CENTS)))
+    return _mark(f"{shown} {currency}", Kind.MONEY, currency)
+
+
+def price(value: Decimal) -> Text:
     """To six digits, cents at the least: 1.083456 as "1.08346", 50123.456 as
     "50123.46"."""
-    return format_plain(rounded(value, max(CENTS, 5 - value.adjusted())))
+    return exact(rounded(value, max(CENTS, 5 - value.adjusted())))
 
 
-def unit_value(value: Decimal) -> str:
+def unit_value(value: Decimal) -> Text:
     """1.092823390472 as "1.0928"."""
-    return format_plain(rounded(value, UNIT_VALUE_PLACES))
+    return exact(rounded(value, UNIT_VALUE_PLACES))
 
 
-def quantity(value: Decimal) -> str:
+def quantity(value: Decimal) -> Text:
     """To six decimals, or six digits below 1."""
-    return format_plain(rounded(value, QUANTITY_PLACES, digits=QUANTITY_PLACES))
+    return exact(rounded(value, QUANTITY_PLACES, digits=QUANTITY_PLACES))
 
 
 def in_percent(value: Decimal) -> Decimal:

@@ -1,12 +1,12 @@
 """Dataclasses and figures as plain JSON and back, exact: decimals as text."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, time
 from decimal import Decimal
-from enum import StrEnum
+from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 NO_COLUMNS: Mapping[str, tuple[int, int]] = {}
 
@@ -29,8 +29,8 @@ def to_plain(value: Any, columns: Mapping[str, tuple[int, int]] = NO_COLUMNS) ->
         return f"{value:f}"
     if isinstance(value, (date, time)):  # a datetime is a date
         return value.isoformat()
-    if isinstance(value, StrEnum):
-        return str(value)
+    if isinstance(value, str):
+        return str(value)  # a word, or a sentence without its marks
     if is_dataclass(value):
         value = {one.name: getattr(value, one.name) for one in fields(value)}
     if isinstance(value, Mapping):
@@ -57,6 +57,11 @@ def from_plain(kind: type[Kind], stored: Any) -> Kind:
     return read
 
 
+@cache
+def _hints_of(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 def _read(kind: Any, value: Any) -> Any:
     if get_origin(kind) in (Union, UnionType):
         wanted = next(one for one in get_args(kind) if one is not NoneType)
@@ -64,14 +69,14 @@ def _read(kind: Any, value: Any) -> Any:
     if get_origin(kind) is tuple:
         return tuple(_read(get_args(kind)[0], item) for item in value)
     if is_dataclass(kind):
-        hints = get_type_hints(kind)
+        hints = _hints_of(cast(Hashable, kind))
         known = {
             name: _read(hints[name], value[name]) for name in hints if name in value
         }
         return kind(**known)  # type: ignore[operator]
     if issubclass(kind, (date, time)):
         return kind.fromisoformat(value)
-    if issubclass(kind, (Decimal, StrEnum)):
+    if issubclass(kind, Decimal) or (issubclass(kind, str) and isinstance(value, str)):
         return kind(value)
     if not isinstance(value, kind):
         raise TypeError(f"{value!r} is no {kind.__name__}")

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.in_text import instant, say
 from mastertrade.values.messages import no_choice
 from mastertrade.values.money import fits, format_plain, quantum, round_down
 
@@ -112,7 +113,7 @@ def require_not_future(field: str, value: datetime, now: datetime) -> datetime:
     if value.year < EARLIEST_YEAR:
         raise InvalidInput(field, f"is before {EARLIEST_YEAR}.")
     if value > now:
-        raise InvalidInput(field, f"is in the future; it is {now:%FT%TZ} here.")
+        raise InvalidInput(field, say("is in the future; it is {} here.", instant(now)))
     return value
 
 

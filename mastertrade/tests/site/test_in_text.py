@@ -7,6 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mastertrade.values import in_text
+from mastertrade.values.in_text import (
+    Text,
+    cased,
+    join,
+    marks_of,
+    money,
+    percent,
+    say,
+    unstopped,
+)
+from mastertrade.values.jsonable import to_plain
 
 AMOUNTS = st.decimals(-10_000, 10_000, places=8, allow_nan=False)
 
@@ -59,3 +70,21 @@ def test_what_is_just_below_a_limit_is_not_shown_as_the_limit() -> None:
     assert in_text.percent(Decimal("9.99999"), Decimal(10)) == "9.99999 %"
     assert in_text.percent(Decimal("10.0001"), Decimal(10)) == "10.0001 %"
     assert in_text.percent(Decimal("10.0000"), Decimal(10)) == "10 %"
+
+
+def test_a_sentence_knows_where_its_figures_stand() -> None:
+    equity = say("equity {}", money(Decimal("8050.5"), "USD"))
+    text = join("; ", [cased(equity), say("{} since {}.", percent(Decimal(5)), "x")])
+
+    assert text == "Equity 8050.5; 5 % since x."
+    assert [text[mark.start : mark.end] for mark in text.marks] == ["8050.5", "5"]
+    assert Text.of_stored(str(text), to_plain(text.marks)).marks == text.marks
+    assert unstopped(text).marks == text.marks
+    assert unstopped("Gone sailing.") == "Gone sailing"
+
+
+def test_a_template_takes_as_many_parts_as_it_has_places() -> None:
+    with pytest.raises(IndexError):
+        say("{} of {}", 1)
+    with pytest.raises(ValueError, match="zip"):
+        marks_of(say("{} of", 1, 2))
