@@ -11,7 +11,9 @@ from django.db.models import QuerySet
 from goals.enums import PortfolioKind
 from goals.models import Portfolio, User
 from mastertrade.db.transactions import atomic
+from mastertrade.values import in_text
 from mastertrade.values.exceptions import InvalidInput, NoActiveStrategy
+from mastertrade.values.in_text import say
 from mastertrade.values.jsonable import to_plain
 from mastertrade.values.messages import (
     MOST_LISTED,
@@ -117,12 +119,16 @@ def no_strategy(
     single = len(unknown) == 1
     what = "strategy" if single else "strategies"
     hint = did_you_mean(unknown[0], names) if single else ""
-    known = f" Create {'it' if single else 'them'} with POST /api/strategies/."
+    known: str = in_text.call(
+        f" Create {'it' if single else 'them'} with POST /api/strategies/."
+    )
     if names:
         listed = list_names(names, MOST_OWN_LISTED, of=among.count())
         known = f" Yours are {listed}."
     missing = list_names(unknown, MOST_UNKNOWN_LISTED)
-    return InvalidInput(field, f"You have no {what} {missing}.{hint}{known}")
+    return InvalidInput(
+        field, say("You have no {} {}.{}{}", what, missing, hint, known)
+    )
 
 
 def _apply(strategy: StrategyInstance, changes: dict[str, Any]) -> None:
@@ -160,8 +166,10 @@ def load_candidates(
         raise NoActiveStrategy(
             "None of these strategies is active."
             if found
-            else "You have no strategy yet; create one first, with "
-            "POST /api/strategies/."
+            else say(
+                "You have no strategy yet; create one first{}.",
+                in_text.call(", with POST /api/strategies/"),
+            )
         )
     return tuple(
         Candidate(one.strategy_id, one.strategy_type, RiskProfile(one.risk_profile))

@@ -478,10 +478,10 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
     """A goal as of the time of the request.
 
     `status` is by that clock, also where the daily run is late; `band` and
-    `health` are null once the goal is over or failed. A goal
-    is achieved when its progress is 100 and its `conditions` hold; where it bounds its
-    best day, `target_in_force` is the value at which that day would be small enough, if
-    that is above `target_value`.
+    `health` are null once the goal is over or failed, `health` once it is achieved. A
+    goal is achieved when its progress is 100 and its `conditions` hold; where it bounds
+    its best day, `target_in_force` is the value at which that day would be small
+    enough, if that is above `target_value`.
     """
 
     user_id = serializers.CharField(read_only=True)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from mastertrade.values.exceptions import InsufficientEquity, OutOfRange
+from mastertrade.values.in_text import exact_money, say
 from mastertrade.values.money import (
     CARRIED,
     HUNDRED,
@@ -30,7 +31,6 @@ from mastertrade.values.money import (
     ZERO,
     exactly,
     fits,
-    format_plain,
     round_to,
 )
 
@@ -152,8 +152,12 @@ def book_cash_flow(
     if amount < 0 and -amount > available:
         which = "equity" if account.equity <= nav else "live equity"
         raise InsufficientEquity(
-            f"A withdrawal of {format_plain(-amount)} is above the {which} of "
-            f"{format_plain(available)}."
+            say(
+                "A withdrawal of {} is above the {} of {}.",
+                exact_money(-amount),
+                which,
+                exact_money(available),
+            )
         )
     is_lost = account.is_ruined or nav < 0 or (nav == 0 and account.units > 0)
     left = nav + amount

@@ -9,6 +9,7 @@ from typing import Any
 from goals.decisions.alerts import Alert
 from goals.decisions.size_warnings import STALE_MARKS_HOURS
 from goals.enums import AlertKind, HaltCause, Severity
+from mastertrade.values.in_text import MINUTE, instant, say, unstopped
 
 HALT_KINDS = {
     HaltCause.HARD_DRAWDOWN: AlertKind.DRAWDOWN_HARD,
@@ -37,15 +38,17 @@ class HaltFacts:
 
 def halted(halt: HaltFacts) -> Alert:
     """One for each halt, whatever it is dated later."""
-    until = "until a person resumes it"
+    until: str = "a person resumes it"
     if halt.until is not None:
-        until = f"until {halt.until:%Y-%m-%d %H:%M} UTC"
+        until = instant(halt.until, MINUTE)
     return Alert(
         kind=HALT_KINDS.get(halt.cause, AlertKind.HALTED),
         cause=halt_cause(halt.halt_id),
         severity=Severity.CRITICAL,
         title=f"Portfolio {halt.portfolio}: trading halted",
-        text=f"Halted by {halt.who}, {until}: {halt.reason.rstrip('.')}.",
+        text=say(
+            "Halted by {}, until {}: {}.", halt.who, until, unstopped(halt.reason)
+        ),
         figures={
             "portfolio": halt.portfolio,
             "currency": halt.currency,
@@ -71,7 +74,9 @@ def resumed(halt: HaltFacts, at: datetime, how: str, why: str) -> Alert:
         cause=f"{halt_cause(halt.halt_id)}:{how}",
         severity=Severity.INFO,
         title=f"Portfolio {halt.portfolio}: trading goes on",
-        text=f"The halt of {halt.at:%Y-%m-%d %H:%M} UTC is {how}: {why.rstrip('.')}.",
+        text=say(
+            "The halt of {} is {}: {}.", instant(halt.at, MINUTE), how, unstopped(why)
+        ),
         figures={
             "portfolio": halt.portfolio,
             "cause": str(halt.cause),
@@ -91,8 +96,13 @@ def overridden(
         cause=f"trade:{trade_id}:override",
         severity=Severity.WARNING,
         title=f"Portfolio {halt.portfolio}: a halt was overridden",
-        text=f"{by} opened trade {trade_id} ({trade}) while entries were stopped: "
-        f"{halt.reason.rstrip('.')}.",
+        text=say(
+            "{} opened trade {} ({}) while entries were stopped: {}.",
+            by,
+            trade_id,
+            trade,
+            unstopped(halt.reason),
+        ),
         figures={
             "portfolio": halt.portfolio,
             "trade_id": trade_id,
@@ -179,8 +189,12 @@ def marks_stale(
         cause=f"portfolio:{portfolio_id}:marks:{oldest.isoformat()}",
         severity=Severity.WARNING,
         title=f"Portfolio {portfolio}: marks are stale",
-        text=f"The last marks of {names} are older than {STALE_MARKS_HOURS} hours; the "
-        f"oldest is of {oldest:%Y-%m-%d %H:%M} UTC.",
+        text=say(
+            "The last marks of {} are older than {} hours; the oldest is of {}.",
+            names,
+            STALE_MARKS_HOURS,
+            instant(oldest, MINUTE),
+        ),
         figures={
             "portfolio": portfolio,
             "symbols": len(symbols),

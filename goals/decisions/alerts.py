@@ -15,6 +15,7 @@ from goals.decisions.progress import health_for
 from goals.decisions.size_warnings import STALE_MARKS_HOURS
 from goals.enums import AfterAchieved, AlertKind, GoalStatus, Health, Severity
 from mastertrade.values import in_text
+from mastertrade.values.in_text import Text, join, say, unstopped
 from mastertrade.values.money import HUNDRED, PERCENT, ZERO, exactly, round_to
 
 MILESTONES_PCT = (Decimal(25), Decimal(50), Decimal(75), HUNDRED)
@@ -33,6 +34,11 @@ HEALTH_KINDS = {
     Health.LAGGING: AlertKind.HEALTH_LAGGING,
     Health.AT_RISK: AlertKind.HEALTH_AT_RISK,
     Health.UNREACHABLE: AlertKind.HEALTH_UNREACHABLE,
+}
+HEALTH_WORDS = {
+    Health.LAGGING: "lagging",
+    Health.AT_RISK: "at risk",
+    Health.UNREACHABLE: "out of reach",
 }
 BY_BADNESS = (None, *HEALTH_KINDS)
 ENDINGS = {
@@ -92,10 +98,10 @@ class GoalChange:
     unreachable: bool = False
     reason: str = ""
 
-    def show(self, value: Decimal) -> str:
+    def show(self, value: Decimal) -> Text:
         if self.unit == "%":
             return in_text.percent(value)
-        return f"{in_text.money(value, self.unit)} {self.unit}"
+        return in_text.amount(value, self.unit)
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -188,23 +194,24 @@ def _milestones(change: GoalChange) -> Iterator[Alert]:
         )
 
 
-def _milestone_title(change: GoalChange, milestone: Decimal) -> str:
+def _milestone_title(change: GoalChange, milestone: Decimal) -> Text:
     if milestone < HUNDRED:
-        return f"{change.name}: {milestone} % of the way"
+        return say("{}: {} % of the way", change.name, milestone)
     if change.still_open:
-        return f"{change.name}: target shown, a condition is open"
-    return f"{change.name}: target reached"
+        return say("{}: target shown, a condition is open", change.name)
+    return say("{}: target reached", change.name)
 
 
-def _milestone_text(change: GoalChange) -> str:
-    words = (
-        f"The goal is at {change.show(change.current_value)} of "
-        f"{change.show(change.target_value)}: {in_text.percent(change.after_pct)} of "
-        f"the way, from {in_text.percent(change.before_pct)}."
+def _milestone_text(change: GoalChange) -> Text:
+    still_open = "; ".join(change.still_open)
+    return say(
+        "The goal is at {} of {}: {} of the way, from {}.{}",
+        change.show(change.current_value),
+        change.show(change.target_value),
+        in_text.percent(change.after_pct),
+        in_text.percent(change.before_pct),
+        f" Still open: {still_open}." if still_open else "",
     )
-    if change.still_open:
-        words += f" Still open: {'; '.join(change.still_open)}."
-    return words
 
 
 def _ending(change: GoalChange) -> Iterator[Alert]:
@@ -212,18 +219,20 @@ def _ending(change: GoalChange) -> Iterator[Alert]:
     if kind is None or change.status is change.status_before:
         return
     is_missed = kind is AlertKind.GOAL_MISSED
-    why = f" {change.reason.rstrip('.')}." if change.reason else ""
-    shown = f"{in_text.percent(change.after_pct, HUNDRED)} of the way"
-    how = (
-        f"Its period ended at {shown}" if is_missed else f"A limit failed it at {shown}"
-    )
+    how = "Its period ended" if is_missed else "A limit failed it"
     yield Alert(
         kind=kind,
         cause=f"goal:{change.goal_id}:{change.status}",
         severity=Severity.WARNING,
-        title=f"{change.name}: {change.status}",
-        text=f"{how}: {change.show(change.current_value)} of "
-        f"{change.show(change.target_value)}.{why}",
+        title=say("{}: {}", change.name, change.status),
+        text=say(
+            "{} at {} of the way: {} of {}.{}",
+            how,
+            in_text.percent(change.after_pct, HUNDRED),
+            change.show(change.current_value),
+            change.show(change.target_value),
+            say(" {}.", unstopped(change.reason)) if change.reason else "",
+        ),
         figures=change.figures,
         occurred_at=change.at,
         portfolio_id=change.portfolio_id,
@@ -233,16 +242,20 @@ def _ending(change: GoalChange) -> Iterator[Alert]:
 
 def _health(change: GoalChange, health: Health) -> Alert:
     gap = change.pace_gap_pct or ZERO
-    why = [f"{in_text.decimals(gap)} percentage points against the pace"]
+    why = [say("{} percentage points against the pace", in_text.decimals(gap))]
     if change.probability is not None:
-        why.append(f"probability to reach it {in_text.ratio(change.probability)}")
+        chance = in_text.ratio(change.probability)
+        why.append(say("probability to reach it {}", chance))
     return Alert(
         kind=HEALTH_KINDS[health],
         cause=f"goal:{change.goal_id}:health:{health}:{change.at.isoformat()}",
         severity=Severity.WARNING,
-        title=f"{change.name}: {str(health).replace('_', ' ')}",
-        text=f"The goal is at {in_text.percent(change.after_pct)} of the way, "
-        f"{', '.join(why)}.",
+        title=say("{}: {}", change.name, HEALTH_WORDS[health]),
+        text=say(
+            "The goal is at {} of the way, {}.",
+            in_text.percent(change.after_pct),
+            join(", ", why),
+        ),
         figures={
             **change.figures,
             "health": str(health),
@@ -340,8 +353,11 @@ def _soft(way: FloorWay) -> Alert:
         AlertKind.DRAWDOWN_SOFT,
         f"portfolio:{way.portfolio_id}:soft:{way.at.isoformat()}",
         f"Portfolio {way.portfolio}: soft drawdown",
-        f"Its equity of {_money(way, way.equity)} is at or below the soft floor of "
-        f"{_money(way, way.soft_equity)}.",
+        say(
+            "Its equity of {} is at or below the soft floor of {}.",
+            _money(way, way.equity),
+            _money(way, way.soft_equity),
+        ),
         {},
     )
 
@@ -352,9 +368,13 @@ def _near(way: FloorWay) -> Alert:
         AlertKind.FLOOR_NEAR,
         f"portfolio:{way.portfolio_id}:near:{way.at.isoformat()}",
         f"Portfolio {way.portfolio}: near its floor",
-        f"Its equity of {_money(way, way.equity)} has gone "
-        f"{in_text.percent(way.to_hard_pct, NEAR_PCT)} of the way from its peak to the "
-        f"floor of {_money(way, way.hard_equity)}, where trading is halted.",
+        say(
+            "Its equity of {} has gone {} of the way from its peak to the floor of {}, "
+            "where trading is halted.",
+            _money(way, way.equity),
+            in_text.percent(way.to_hard_pct, NEAR_PCT),
+            _money(way, way.hard_equity),
+        ),
         {"used_pct": f"{way.to_hard_pct:f}"},
     )
 
@@ -367,8 +387,11 @@ def _near_daily_limit(way: FloorWay) -> Alert:
         AlertKind.DAILY_LIMIT_NEAR,
         f"portfolio:{way.portfolio_id}:daily_limit:{since}",
         f"Portfolio {way.portfolio}: daily loss limit nearly used up",
-        f"The day's loss has used {in_text.percent(used, NEAR_PCT)} of the daily loss "
-        f"limit; equity is {_money(way, way.equity)}.",
+        say(
+            "The day's loss has used {} of the daily loss limit; equity is {}.",
+            in_text.percent(used, NEAR_PCT),
+            _money(way, way.equity),
+        ),
         {"used_pct": f"{used:f}", "day_since": since},
     )
 
@@ -400,8 +423,8 @@ def _of_floor(
     )
 
 
-def _money(way: FloorWay, value: Decimal) -> str:
-    return f"{in_text.money(value, way.currency)} {way.currency}"
+def _money(way: FloorWay, value: Decimal) -> Text:
+    return in_text.amount(value, way.currency)
 
 
 def repetition_due(

@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from goals.decisions.policies import AFTER_ACHIEVED_FACTORS, FALLBACK, PolicyName
-from goals.decisions.policies.base import PolicyInputs
+from goals.decisions.policies import (
+    AFTER_ACHIEVED_FACTORS,
+    FALLBACK,
+    PolicyName,
+    ladder,
+)
+from goals.decisions.policies.base import PolicyAnswer, PolicyInputs
 from goals.decisions.progress import band_for, describe_band, show_progress
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import AfterAchieved, ProgressBand
-from mastertrade.values.money import format_plain
+from mastertrade.values import in_text
+from mastertrade.values.in_text import Text, exact, join, say, setting
 
 # There is nothing to catch up with; so nothing is traded larger for it.
 FROZEN_FACTOR = Decimal(1)
@@ -50,6 +56,10 @@ class GoalState(PolicyInputs):
         return band_for(self.progress_pct)
 
     @property
+    def is_frozen(self) -> bool:
+        return not self.reachable or self.unreachable is not None
+
+    @property
     def stops_trading(self) -> bool:
         return self.achieved and self.after_achieved is AfterAchieved.STOP
 
@@ -65,7 +75,6 @@ class GoalFactor:
     policy_factor: Decimal
     floored_factor: Decimal  # not below min_factor
     factor: Decimal  # nor above max_factor
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ class Arbitration:
     decider: GoalState
     factors: tuple[GoalFactor, ...]
     conflict: bool
-    reason: str
+    reason: Text
 
     @property
     def deciding_factor(self) -> GoalFactor:
@@ -101,13 +110,9 @@ def measure_goal_factor(goal: GoalState) -> GoalFactor:
     `min_factor` lifts a policy's factor only: protecting an achieved goal and freezing
     one that cannot be reached are limits, and a limit is never lifted.
     """
-    version, factor, reason = _ask_policy(goal)
-    is_frozen = not goal.reachable or goal.unreachable is not None
-    limited = goal.achieved or is_frozen
-    low = Decimal(0) if limited else goal.min_factor
-    floored = max(factor, low)
-    if floored > factor:
-        reason += f", lifted to its min_factor {format_plain(floored)}"
+    version, factor = _ask_policy(goal)
+    limited = goal.achieved or goal.is_frozen
+    floored = max(factor, Decimal(0) if limited else goal.min_factor)
     return GoalFactor(
         goal_id=goal.goal_id,
         band=goal.band,
@@ -116,44 +121,63 @@ def measure_goal_factor(goal: GoalState) -> GoalFactor:
         policy_factor=factor,
         floored_factor=floored,
         factor=min(floored, goal.max_factor),
-        reason=reason,
     )
 
 
-def _ask_policy(goal: GoalState) -> tuple[str, Decimal, str]:
-    progress = show_progress(goal.progress_pct)
+def _ask_policy(goal: GoalState) -> tuple[str, Decimal]:
+    """The version of what answers, and its factor."""
     if goal.achieved:
         factor = AFTER_ACHIEVED_FACTORS[goal.after_achieved]
-        words = f"goal {goal.goal_id} is achieved (progress {progress})"
-        gives = f"{goal.after_achieved} gives {format_plain(factor)}"
-        return f"after-achieved-{goal.after_achieved}", factor, f"{words}: {gives}"
-    why_not = goal.unreachable or (
-        None if goal.reachable else "its units are worth nothing"
-    )
-    if why_not is not None:
-        words = f"goal {goal.goal_id} can no longer be reached (progress {progress}"
-        frozen = f"its factor is frozen at {format_plain(FROZEN_FACTOR)}"
-        return "unreachable", FROZEN_FACTOR, f"{words}: {why_not}): {frozen}"
-    version, factor, gives = _ask_own_policy(goal, goal.policy)
-    if goal.still_open:
-        lacks = " and ".join(goal.still_open)
-        words = f"goal {goal.goal_id} is at its target ({progress}), not achieved yet"
-        return version, factor, f"{words}: {lacks}; {gives}"
-    band = goal.band
-    words = (
-        f"goal {goal.goal_id} is {band.replace('_', ' ')} at {progress} "
-        f"({describe_band(band)})"
-    )
-    return version, factor, f"{words}: {gives}"
+        return f"after-achieved-{goal.after_achieved}", factor
+    if goal.is_frozen:
+        return "unreachable", FROZEN_FACTOR
+    _, answer = _ask_own_policy(goal, goal.policy)
+    return answer.version, answer.factor
 
 
-def _ask_own_policy(goal: GoalState, policy: PolicyName) -> tuple[str, Decimal, str]:
-    """The policy's version, its factor and what it goes by in words."""
+def _ask_own_policy(
+    goal: GoalState, policy: PolicyName
+) -> tuple[PolicyName, PolicyAnswer]:
     answer = policy.rule.ask(goal)
-    if answer is None:
-        version, factor, gives = _ask_own_policy(goal, FALLBACK)
-        return version, factor, f"the {policy} policy {_say_lack(goal)}: {gives}"
-    return answer.version, answer.factor, f"the {policy} policy {answer.gives}"
+    return _ask_own_policy(goal, FALLBACK) if answer is None else (policy, answer)
+
+
+def say_factor(goal: GoalState) -> Text:
+    """What the goal's own factor goes by, in words."""
+    own, which = measure_goal_factor(goal), in_text.goal(goal.goal_id)
+    progress, gives = show_progress(goal.progress_pct), exact(own.policy_factor)
+    if goal.achieved:
+        after = say("{} gives {}", goal.after_achieved, gives)
+        words = say("{} is reached (now {} of the way): {}", which, progress, after)
+    elif goal.is_frozen:
+        why_not = goal.unreachable or "its units are worth nothing"
+        way = say("now {} of the way: {}", progress, why_not)
+        frozen = "{} can no longer be reached ({}): its factor is frozen at {}"
+        words = say(frozen, which, way, gives)
+    elif goal.still_open:
+        lacks, policy = " and ".join(goal.still_open), _say_policy(goal)
+        at_target = "{} is at its target ({}), not reached yet: {}; {}"
+        words = say(at_target, which, progress, lacks, policy)
+    else:
+        # The band is the ladder's.
+        is_ladder = own.policy_version == ladder.TABLE.version
+        band = f" ({describe_band(goal.band)})" if is_ladder else ""
+        way = say("{} is at {} of the way{}", which, progress, band)
+        words = join(": ", (way, _say_policy(goal)))
+    if own.floored_factor == own.policy_factor:
+        return words
+    lowest = setting("min_factor", own.floored_factor)
+    return say("{}, lifted to its {}", words, lowest)
+
+
+def _say_policy(goal: GoalState) -> Text:
+    policy, answer = _ask_own_policy(goal, goal.policy)
+    rule = "the {} policy gives {}{}"
+    words = say(rule, in_text.name(policy), exact(answer.factor), answer.why)
+    if policy is goal.policy:
+        return words
+    lack = say("the {} policy {}", in_text.name(goal.policy), _say_lack(goal))
+    return join(": ", (lack, words))
 
 
 def _say_lack(goal: GoalState) -> str:
@@ -176,9 +200,9 @@ def rank(goal: GoalState) -> tuple[int, bool, float, int]:
 
 def _explain(
     ordered: list[GoalState], factors: tuple[GoalFactor, ...], conflict: bool
-) -> str:
+) -> Text:
     if len(ordered) == 1:
-        return factors[0].reason
+        return say_factor(ordered[0])
     winner, runner_up = ordered[0], ordered[1]
     if winner.priority != runner_up.priority:
         why = f"it has the highest priority ({winner.priority})"
@@ -186,9 +210,19 @@ def _explain(
         why = "it has the nearest deadline among equal priorities"
     else:
         why = "it has the lowest key among equals"
-    listed = ", ".join(f"{f.goal_id} wants {format_plain(f.factor)}" for f in factors)
+    wants = [
+        part
+        for one in factors
+        for part in (in_text.goal(one.goal_id), exact(one.factor))
+    ]
+    listed = say(", ".join(["{} wants {}"] * len(factors)), *wants)
     tension = "they pull in different directions" if conflict else "no conflict"
-    return (
-        f"{factors[0].reason}; goal {winner.goal_id} decides among {len(ordered)} "
-        f"because {why} (goal {listed}: {tension})"
+    return say(
+        "{}; {} decides among {} because {} ({}: {})",
+        say_factor(winner),
+        in_text.goal(winner.goal_id),
+        len(ordered),
+        why,
+        listed,
+        tension,
     )

@@ -12,6 +12,7 @@ from goals.decisions.limits import (
 )
 from goals.enums import DrawdownMode, DrawdownOf
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.in_text import Text, exact_money, say
 from mastertrade.values.money import (
     HUNDRED,
     MONEY,
@@ -19,7 +20,6 @@ from mastertrade.values.money import (
     UNIT_VALUE,
     exactly,
     fits,
-    format_plain,
     round_to,
 )
 
@@ -105,8 +105,8 @@ def _refuse_impossible(
     floor: Decimal | None,
     per_value: Decimal,
 ) -> None:
-    def money(value: Decimal) -> str:
-        return format_plain(round_to(value * per_value, MONEY))
+    def money(value: Decimal) -> Text:
+        return exact_money(round_to(value * per_value, MONEY))
 
     if reference.peak < reference.start:
         what, lowest, highest = "peak_equity", reference.start, reference.peak
@@ -115,15 +115,25 @@ def _refuse_impossible(
             lowest = measure_floor(limits, replace(reference, peak=reference.start))
             highest = _peak_above(limits, floor, None)
         raise _wrong(
-            f"with that {what} the peak is {money(reference.peak)}, below the start's "
-            f"{money(reference.start)}. Give a {what} of {money(lowest)} or more, or a "
-            f"start_equity of {money(highest)} or less with it."
+            say(
+                "with that {} the peak is {}, below the start's {}. Give a {} of {} or "
+                "more, or a start_equity of {} or less with it.",
+                what,
+                money(reference.peak),
+                money(reference.start),
+                what,
+                money(lowest),
+                money(highest),
+            )
         )
     lock = lock_value(limits, reference)
     if floor is not None and lock is not None and floor > lock:
         raise _wrong(
-            f"floor_equity is above {money(lock)}, where the floor locks "
-            "(drawdown_locks_at times the start). Give the start_equity it belongs to."
+            say(
+                "floor_equity is above {}, where the floor locks (drawdown_locks_at "
+                "times the start). Give the start_equity it belongs to.",
+                money(lock),
+            )
         )
 
 

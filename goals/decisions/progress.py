@@ -7,6 +7,7 @@ from decimal import Decimal
 from goals.decisions.periods import Period
 from goals.enums import GoalStatus, Health, Measure, ProgressBand
 from mastertrade.values import in_text
+from mastertrade.values.in_text import Text
 from mastertrade.values.money import (
     HUNDRED,
     MONEY,
@@ -148,7 +149,7 @@ def band_for(progress_pct: Decimal) -> ProgressBand:
     return band
 
 
-def show_progress(progress_pct: Decimal) -> str:
+def show_progress(progress_pct: Decimal) -> Text:
     """As text: never beyond the floor of a band that it has not reached."""
     floors = BAND_FLOORS_PCT.values()
     nearest = min(floors, key=lambda floor: abs(floor - progress_pct))

@@ -8,7 +8,8 @@ from goals.decisions.guards.headroom import DAILY_FLOOR, HARD_FLOOR, measure_lef
 from goals.decisions.limits import FloorFigures
 from goals.decisions.trade_record import FEWEST_TRADES
 from mastertrade.values import in_text
-from mastertrade.values.money import exactly, format_plain
+from mastertrade.values.in_text import Text, call, exact, name, say
+from mastertrade.values.money import exactly
 
 HOUR_SECONDS = 3600
 MINUTE_SECONDS = 60
@@ -41,7 +42,7 @@ class SizeWarning:
     """`code` is stable and meant for programs, `message` for people."""
 
     code: str
-    message: str
+    message: Text
 
 
 @exactly
@@ -74,10 +75,15 @@ def _warn_of_leverage(size: Decimal, exposure: Exposure) -> SizeWarning | None:
     multiple = multiple.quantize(Decimal(1).scaleb(-places), ROUND_CEILING)
     return SizeWarning(
         ABOVE_LIVE_EQUITY,
-        f"The size {exposure.in_words(size, live_equity)} is above the live equity "
-        f"{exposure.in_words(live_equity, size)}: it needs a leverage of "
-        f"{format_plain(multiple)}. Ask about a smaller base_size, send max_size, or "
-        "set the portfolio's max_position_pct.",
+        say(
+            "The size {} is above the live equity {}: it needs a leverage of {}. Ask "
+            "about a smaller base size{}, or set the portfolio's {}.",
+            exposure.in_words(size, live_equity),
+            exposure.in_words(live_equity, size),
+            exact(multiple),
+            call(", send max_size"),
+            name("max_position_pct"),
+        ),
     )
 
 
@@ -90,9 +96,16 @@ def _warn_of_no_record(factor: Decimal, risk_state: RiskState) -> SizeWarning | 
         whose = f"Strategy {risk_state.record_of}"
     return SizeWarning(
         NO_RECORD,
-        f"{whose} has {record.trades} of the {FEWEST_TRADES} closed trades that a "
-        f"record needs: the factor {format_plain(factor)} is given on the benefit of "
-        "the doubt. Set the portfolio's edge_guard to strict to hold it at 1.",
+        say(
+            "{} has {} of the {} closed trades that a record needs: the factor {} is "
+            "given on the benefit of the doubt. Set the portfolio's {} to strict to "
+            "hold it at 1.",
+            whose,
+            record.trades,
+            FEWEST_TRADES,
+            exact(factor),
+            name("edge_guard"),
+        ),
     )
 
 
@@ -106,13 +119,18 @@ def _warn_of_near_floor(
     floor, left, _ = measure_left(floors)
     if loss <= 0 or left >= loss * NEAR_FLOOR_LOSSES:
         return None
-    trades = in_text.decimals(left / loss, Decimal(NEAR_FLOOR_LOSSES))
     return SizeWarning(
         NEAR_FLOOR,
-        f"The {floor} is {exposure.in_words(left)} away: {trades} average losing "
-        f"trades of {exposure.in_words(loss)} at the factor {format_plain(factor)}. "
-        "Trading stops there. Trade smaller, or set the portfolio's "
-        "headroom_share_pct.",
+        say(
+            "The {} is {} away: {} average losing trades of {} at the factor {}. "
+            "Trading stops there. Trade smaller, or set the portfolio's {}.",
+            floor,
+            exposure.in_words(left),
+            in_text.decimals(left / loss, Decimal(NEAR_FLOOR_LOSSES)),
+            exposure.in_words(loss),
+            exact(factor),
+            name("headroom_share_pct"),
+        ),
     )
 
 
@@ -121,7 +139,7 @@ def _warn_of_old_marks(
 ) -> SizeWarning | None:
     if seconds is None:
         return None
-    newer = "Send a newer one with POST /api/positions/marks/."
+    newer = call(" Send a newer one with POST /api/positions/marks/.")
     hours, minutes = (
         (seconds - 1) // unit  # they are rounded up
         for unit in (HOUR_SECONDS, MINUTE_SECONDS)
@@ -129,9 +147,13 @@ def _warn_of_old_marks(
     if hours >= STALE_MARKS_HOURS:
         return SizeWarning(
             STALE_MARKS,
-            f"An open position was last marked more than {hours} hours ago: live "
-            "equity and the limits are based on that price, and floors are checked at "
-            f"closes only. {newer}",
+            say(
+                "An open position was last marked more than {} hours ago: live equity "
+                "and the limits are based on that price, and floors are checked at "
+                "closes only.{}",
+                hours,
+                newer,
+            ),
         )
     if minutes < CURRENT_MARKS_MINUTES or floors is None:
         return None
@@ -139,8 +161,14 @@ def _warn_of_old_marks(
     verb = "is" if floors.daily is None else "are"
     return SizeWarning(
         CHECKED_AT_CLOSES,
-        f"An open position was last marked more than {minutes} minutes ago: until a "
-        f"newer mark the {tested} {verb} checked at closes only. {newer}",
+        say(
+            "An open position was last marked more than {} minutes ago: until a newer "
+            "mark the {} {} checked at closes only.{}",
+            minutes,
+            tested,
+            verb,
+            newer,
+        ),
     )
 
 
@@ -150,7 +178,11 @@ def _warn_of_recorded_loss(size: Decimal, risk_state: RiskState) -> SizeWarning 
         return None
     return SizeWarning(
         HEADROOM_BY_RECORD,
-        "headroom_share_pct is measured by the worst loss in the record at factor 1, "
-        "whatever the base size is: a larger base size is not held. Send price and "
-        "stop_price, and it is measured by what this trade loses.",
+        say(
+            "The {} is measured by the worst loss in the record at factor 1, whatever "
+            "the base size is: a larger base size is not held. Give the price and the "
+            "{}, and it is measured by what this trade loses.",
+            name("headroom_share_pct"),
+            name("stop_price"),
+        ),
     )

@@ -10,6 +10,7 @@ from goals.decisions.size_request import SizeRequest
 from goals.decisions.size_warnings import SizeWarning, find_warnings
 from goals.enums import Verdict
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.in_text import Text, cased, exact, join, name, say
 from mastertrade.values.money import (
     HUNDRED,
     MONEY,
@@ -18,7 +19,6 @@ from mastertrade.values.money import (
     ZERO,
     exactly,
     fits,
-    format_plain,
     quantum,
     round_down,
     round_down_to_step,
@@ -46,7 +46,7 @@ class SizingDecision:
     quantity: Decimal | None
     verdict: Verdict
     guards: tuple[GuardResult, ...]
-    reason: str
+    reason: Text
     warnings: tuple[SizeWarning, ...] = ()
     risk_amount: Decimal | None = None
     risk_pct: Decimal | None = None
@@ -140,9 +140,9 @@ def _find_too_small(
     allowed: Decimal,
     size: Decimal,
     quantity: Decimal | None,
-) -> str | None:
+) -> Text | None:
     if size == 0:
-        return "nothing is left after the limits and rounding down"
+        return Text("nothing is left after the limits and rounding down")
     least = request.min_size
     if least is None or size >= least:
         return None
@@ -151,7 +151,10 @@ def _find_too_small(
         cost = size if quantity is None else quantity * (request.price or ZERO)
         if least - cost <= least * LARGEST_ROUNDING:
             return None
-    return f"{exposure.in_words(size, least)} is below min_size {format_plain(least)}"
+    shown = exposure.in_words(size, least)
+    return say(
+        "{} is below {} {}", shown, name("min_size"), exposure.in_words(least, size)
+    )
 
 
 def _judge(size: Decimal, factor: Decimal, policy_factor: Decimal) -> Verdict:
@@ -164,13 +167,18 @@ def _judge(size: Decimal, factor: Decimal, policy_factor: Decimal) -> Verdict:
 
 def _explain(
     arbitration: Arbitration, guards: tuple[GuardResult, ...], verdict: Verdict
-) -> str:
+) -> Text:
     """One sentence for people: the policy, each guard that acted, the verdict."""
     acted = [
-        f"{guard.name} {format_plain(guard.factor_before)} → "
-        f"{format_plain(guard.factor_after)}: {guard.reason}"
+        say(
+            "{} {} → {}: {}",
+            name(guard.name),
+            exact(guard.factor_before),
+            exact(guard.factor_after),
+            guard.reason,
+        )
         for guard in guards
-        if guard.factor_after != guard.factor_before
+        if guard.binds
     ]
-    reason = "; ".join([arbitration.reason, *acted, f"verdict {verdict}"])
-    return reason[0].upper() + reason[1:] + "."
+    said = join("; ", [arbitration.reason, *acted, f"verdict {verdict}"])
+    return cased(say("{}.", said))

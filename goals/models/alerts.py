@@ -22,6 +22,7 @@ from mastertrade.db.model_fields import (
     is_set,
     is_whole_minute,
 )
+from mastertrade.values.in_text import Text
 
 # Fernet's tokens begin with this: an address in plain text is refused.
 ENCRYPTED = r"^gAAAAA[A-Za-z0-9_=-]+$"
@@ -73,6 +74,8 @@ class GoalAlert(models.Model):
     severity = models.CharField(max_length=10, choices=columns.choices(Severity))
     title = models.CharField(max_length=200)
     text = models.TextField()
+    # Of the figures in title and text, by these names (`in_text.Mark`).
+    marks = models.JSONField(default=dict, db_default={})
     figures = models.JSONField(default=dict)
     occurred_at = models.DateTimeField()
     created_at = models.DateTimeField()
@@ -118,6 +121,14 @@ class GoalAlert(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def shown_title(self) -> Text:
+        return Text.of_stored(self.title, self.marks.get("title", ()))
+
+    @property
+    def shown_text(self) -> Text:
+        return Text.of_stored(self.text, self.marks.get("text", ()))
 
     @property
     def is_critical(self) -> bool:

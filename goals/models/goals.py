@@ -45,7 +45,8 @@ from mastertrade.db.model_fields import (
     is_null,
     is_set,
 )
-from mastertrade.values.money import HUNDRED, format_plain
+from mastertrade.values.in_text import Text, exact, exact_money, say
+from mastertrade.values.money import HUNDRED
 
 # A year of trading days, Sundays and all.
 MOST_TRADING_DAYS = 366
@@ -56,6 +57,8 @@ SIZED_BY = ("policy", "min_factor", "max_factor", "stop_penalty", "after_achieve
 CONDITIONS = ("min_trading_days", "best_day_max_pct")
 # A breach leaves none of these to a goal: it fails.
 NOT_FAILED = (GoalStatus.ACTIVE, GoalStatus.MISSED)
+# What no pace changes any more, also while the period runs.
+SETTLED = (GoalStatus.ACHIEVED, GoalStatus.FAILED)
 
 
 class FinancialGoalQuerySet(models.QuerySet["FinancialGoal"]):
@@ -319,9 +322,17 @@ class FinancialGoal(models.Model):
         )
 
     def __str__(self) -> str:
-        target = format_plain(self.target_value)
-        unit = " %" if self.kind.measures is Measure.RETURN else ""
-        return f"{self.goal_type.replace('_', ' ')} {target}{unit} (goal {self.pk})"
+        return self.words
+
+    @property
+    def words(self) -> Text:
+        """What it is to reach, and its key."""
+        is_return = self.kind.measures is Measure.RETURN
+        target = (
+            exact(self.target_value) if is_return else exact_money(self.target_value)
+        )
+        words, unit = self.goal_type.replace("_", " "), " %" if is_return else ""
+        return say("{} {}{} (goal {})", words, target, unit, self.pk)
 
     @property
     def kind(self) -> GoalType:
@@ -442,7 +453,8 @@ class FinancialGoal(models.Model):
     def pace_at(self, now: datetime) -> Pace:
         """The pace now, or when it ended; with what was projected while it runs.
 
-        A failed goal requires nothing more and has no health.
+        A reached or a failed goal requires nothing more and has no health: its status
+        says all.
         """
         status = self.status_at(now)
         runs = status in {GoalStatus.ACTIVE, GoalStatus.PAUSED}
@@ -454,5 +466,5 @@ class FinancialGoal(models.Model):
             at=min(now, self.ended_at or now),
             probability=self.probability if is_shown else None,
             unreachable=self.unreachable and is_shown,
-            over=self.is_over(now) or status is GoalStatus.FAILED,
+            over=self.is_over(now) or status in SETTLED,
         )

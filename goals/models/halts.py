@@ -18,6 +18,7 @@ from mastertrade.db.model_fields import (
     is_null,
     is_set,
 )
+from mastertrade.values.in_text import MINUTE, Text, instant, marks_of, say, unstopped
 
 FOR_A_WHILE = (
     HaltCause.PROFIT_LOCK,
@@ -25,7 +26,7 @@ FOR_A_WHILE = (
     HaltCause.LOSSES_IN_A_ROW,
 )
 LIMITS = {
-    HaltCause.HARD_DRAWDOWN: "the drawdown guard",
+    HaltCause.HARD_DRAWDOWN: "the hard floor",
     HaltCause.DAILY_LOSS: "the daily loss limit",
     HaltCause.PROFIT_LOCK: "the daily profit lock",
     HaltCause.TRADES_PER_DAY: "the limit of trades a day",
@@ -89,6 +90,8 @@ class TradingHalt(models.Model):
     halted_until = models.DateTimeField(null=True)
     halted_by = models.CharField(max_length=150, default="", blank=True)
     reason = models.TextField()
+    # Of the figures in the reason (`mastertrade.values.in_text.Mark`).
+    marks = models.JSONField(default=list, db_default=[])
     figures = models.JSONField()
     resumed_at = models.DateTimeField(null=True)
     resumed_by = models.CharField(max_length=150, default="", blank=True)
@@ -175,14 +178,24 @@ class TradingHalt(models.Model):
         return f"{self.get_cause_display()} since {self.halted_at:%Y-%m-%d %H:%M}"
 
     @property
-    def words(self) -> str:
+    def why(self) -> Text:
+        """The reason, without its full stop."""
+        return unstopped(Text.of_stored(self.reason, self.marks))
+
+    @property
+    def words(self) -> Text:
         """Who halted trading, since and until when, why, and what that stops."""
-        until = "until it is resumed"
+        until: str = "it is resumed"
         if self.halted_until is not None:
-            until = f"until {self.halted_until:%Y-%m-%d %H:%M} UTC"
-        since = f"{self.halted_at:%Y-%m-%d %H:%M} UTC"
-        reason = self.reason.rstrip(".")
-        return f"Halted by {self.who} since {since}, {until}: {reason}. {WHAT_STOPS}"
+            until = instant(self.halted_until, MINUTE)
+        return say(
+            "Halted by {} since {}, until {}: {}. {}",
+            self.who,
+            instant(self.halted_at, MINUTE),
+            until,
+            self.why,
+            WHAT_STOPS,
+        )
 
     @property
     def who(self) -> str:
@@ -207,4 +220,5 @@ class TradingHalt(models.Model):
             since=self.halted_at,
             until=self.halted_until,
             reason=self.reason,
+            marks=marks_of(self.why),
         )

@@ -15,6 +15,7 @@ from goals.enums import AfterAchieved, AlertKind, GoalStatus
 from goals.models import GoalAlert
 from goals.models.halts import WHAT_STOPS
 from mastertrade.values import in_text
+from mastertrade.values.in_text import call, say
 
 UNTIL_RESUMED = "They go on when a person resumes trading"
 ADJUSTS = "Sizes follow the goal's policy, inside the guards; nothing else is done."
@@ -45,8 +46,10 @@ NOW = {
     AlertKind.JOB_FAILED: f"It is not tried again. {OPERATES}",
     AlertKind.DAILY_RUN_FAILED: f"The rest is done; the next run tries it again. "
     f"{OPERATES}",
-    AlertKind.MARKS_STALE: "Floors and live equity go by old prices until positions "
-    "are marked: POST /api/positions/marks/.",
+    AlertKind.MARKS_STALE: say(
+        "Floors and live equity go by old prices until positions are marked{}.",
+        call(": POST /api/positions/marks/"),
+    ),
     AlertKind.DRIFT: "Nothing was changed. `manage.py reconcile --fix` makes the "
     "figures again from the ledger.",
 }

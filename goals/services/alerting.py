@@ -114,7 +114,7 @@ def facts_of(halt: TradingHalt, portfolio: Portfolio) -> HaltFacts:
         who=halt.who,
         at=halt.halted_at,
         until=halt.halted_until,
-        reason=halt.reason,
+        reason=halt.why,
         currency=portfolio.currency,
         figures=halt.figures,
     )
@@ -187,7 +187,7 @@ def change_of(
     return GoalChange(
         goal_id=goal.goal_id,
         portfolio_id=portfolio.portfolio_id,
-        name=str(goal),
+        name=goal.words,
         portfolio=portfolio.name,
         unit="%" if is_return else portfolio.currency,
         target_value=goal.target_value,

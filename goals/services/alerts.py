@@ -20,6 +20,8 @@ from mastertrade.db.queue import DEFER_EACH, deferring
 from mastertrade.db.raw_sql import execute
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import NotFound
+from mastertrade.values.in_text import marks_of
+from mastertrade.values.jsonable import to_plain
 
 COLUMNS = {
     "portfolio_id": "bigint",
@@ -57,10 +59,11 @@ WITH way AS (
     FROM unnest(%(goal_ids)s::bigint[], %(healths)s::text[]) AS m(goal_id, health)
     WHERE g.goal_id = m.goal_id
 ), new AS (
-    INSERT INTO goal_alerts ({", ".join(COLUMNS)}, figures, user_id, created_at)
-    SELECT {", ".join(COLUMNS)}, figures, %(user_id)s, %(now)s
-    FROM {table_of("a_", {**COLUMNS, "figures": "jsonb"})}
-        AS m({", ".join(COLUMNS)}, figures)
+    INSERT INTO goal_alerts
+        ({", ".join(COLUMNS)}, figures, marks, user_id, created_at)
+    SELECT {", ".join(COLUMNS)}, figures, marks, %(user_id)s, %(now)s
+    FROM {table_of("a_", {**COLUMNS, "figures": "jsonb", "marks": "jsonb"})}
+        AS m({", ".join(COLUMNS)}, figures, marks)
     ON CONFLICT ON CONSTRAINT goal_alerts_once_per_cause DO NOTHING
     RETURNING alert_id, user_id, kind, repeats_on
 ), {SEND}
@@ -107,6 +110,7 @@ def write_alerts(
     parameters = {
         **arrays_of("a_", COLUMNS, alerts),
         "a_figures": [Jsonb(dict(alert.figures)) for alert in alerts],
+        "a_marks": [Jsonb(_marks_of(alert)) for alert in alerts],
         "goal_ids": [goal.goal_id for goal in goals],
         "healths": [goal.alerted_health for goal in goals],
         "portfolio_id": None if portfolio is None else portfolio.portfolio_id,
@@ -117,6 +121,11 @@ def write_alerts(
         "now": now,
     }
     _write(WRITE, parameters)
+
+
+def _marks_of(alert: Alert) -> Any:
+    texts = {"title": alert.title, "text": alert.text}
+    return to_plain({name: marks_of(text) for name, text in texts.items()})
 
 
 @atomic

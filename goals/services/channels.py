@@ -36,12 +36,14 @@ from goals.services.deliveries import (
 from goals.services.portfolio_settings import require_time_zone
 from mastertrade.db.queue import defer
 from mastertrade.db.transactions import atomic
+from mastertrade.values import in_text
 from mastertrade.values.exceptions import (
     ChannelNotActive,
     InvalidInput,
     NotFound,
     TooManyChannels,
 )
+from mastertrade.values.in_text import say
 from mastertrade.values.validation import refuse, wrong_by
 
 LONGEST_ADDRESS = 2000
@@ -226,7 +228,10 @@ def retry_channel(*, user: User, channel_id: int, now: datetime) -> int:
     channel = _lock(user, channel_id)
     if not channel.is_active:
         raise ChannelNotActive(
-            "The channel is switched off. Switch it on first: PATCH is_active true."
+            say(
+                "The channel is switched off. Switch it on first{}.",
+                in_text.call(": PATCH is_active true"),
+            )
         )
     return retry(_open(channel), now)
 
@@ -290,7 +295,7 @@ def _require_room(user: User) -> None:
     if AlertChannel.objects.filter(user=user).count() >= most:
         raise TooManyChannels(
             f"You have {most} alert channels, and no more are allowed. Delete one that "
-            "you no longer use: they are listed at /api/channels/."
+            "you no longer use."
         )
 
 

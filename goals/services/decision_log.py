@@ -3,22 +3,30 @@
 A row holds enough to take the decision again.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from goals.decisions.arbitration import GoalState
-from goals.decisions.guards.base import Exposure, RiskState, SizingInputs
+from goals.decisions.guards.base import (
+    Exposure,
+    GuardResult,
+    RiskState,
+    SizingInputs,
+)
 from goals.decisions.policies.deadline_optimal import DEADLINE_VERSION
 from goals.decisions.size_request import SizeRequest
+from goals.decisions.size_warnings import SizeWarning
 from goals.decisions.sizing import SizingDecision, decide_size
 from goals.models import GoalAdjustmentLog, Portfolio
 from goals.projection.policy_tables import DeadlineInputs, DeadlineTable
 from goals.services.policy_tables import load_table
 from goals.services.trade_forecasts import apply_table
 from mastertrade.db.raw_sql import insert
-from mastertrade.values.exceptions import IdempotencyConflict
+from mastertrade.values.exceptions import DomainError, IdempotencyConflict
+from mastertrade.values.in_text import Text
 from mastertrade.values.jsonable import from_plain, to_plain
 from mastertrade.values.money import FACTOR, MONEY, PERCENT, PRICE, round_to
 
@@ -48,6 +56,15 @@ class SizingCall:
     request_id: str | None = None
     strategy_id: str | None = None
     symbol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a decision is as it is, in sentences with their figures marked."""
+
+    reason: Text
+    guards: tuple[GuardResult, ...]
+    warnings: tuple[SizeWarning, ...]
 
 
 def find_known_decision(
@@ -120,26 +137,53 @@ def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
     solved table is the kept one, or solved again from the inputs in the row; what the
     table of an older version answered is in the row itself.
     """
-    stored = row.inputs
+    inputs = _read_inputs(row.inputs)
     tables = {
         digest: load_table(digest, from_plain(DeadlineInputs, solved))
-        for digest, solved in stored.get("tables", {}).items()
+        for digest, solved in row.inputs.get("tables", {}).items()
         if solved["version"] == DEADLINE_VERSION
     }
-    return decide_size(
-        SizingInputs(
-            request=from_plain(SizeRequest, stored["request"]),
-            goals=tuple(_read_goal_state(one, tables) for one in stored["goals"]),
-            exposure=from_plain(Exposure, stored["context"]),
-            risk_state=from_plain(RiskState, stored["conditions"]),
-        )
+    goals = tuple(_apply_table(one, tables) for one in inputs.goals)
+    return decide_size(replace(inputs, goals=goals))
+
+
+def explain(row: GoalAdjustmentLog) -> Explanation:
+    """Why a logged decision is as it is.
+
+    By the code of today where it decides the same by what a table answered then; else,
+    as after an update, in the words that are stored, which mark no figure.
+    """
+    stored = read_guards(row.guards)
+    try:
+        decision = decide_size(_read_inputs(row.inputs))
+    except (DomainError, ValueError):  # an older version needed less
+        decision = None
+    if decision is not None and _chain_of(decision.guards) == _chain_of(stored):
+        return Explanation(decision.reason, decision.guards, decision.warnings)
+    warnings = tuple(from_plain(SizeWarning, one) for one in row.warnings)
+    return Explanation(Text(row.reason), stored, warnings)
+
+
+def read_guards(stored: Iterable[Any]) -> tuple[GuardResult, ...]:
+    return tuple(from_plain(GuardResult, one) for one in stored)
+
+
+def _chain_of(guards: Iterable[GuardResult]) -> list[tuple[str, Decimal, Decimal]]:
+    return [(one.name, one.factor_before, one.factor_after) for one in guards]
+
+
+def _read_inputs(stored: Mapping[str, Any]) -> SizingInputs:
+    return SizingInputs(
+        request=from_plain(SizeRequest, stored["request"]),
+        goals=tuple(from_plain(GoalState, one) for one in stored["goals"]),
+        exposure=from_plain(Exposure, stored["context"]),
+        risk_state=from_plain(RiskState, stored["conditions"]),
     )
 
 
-def _read_goal_state(
-    stored: Mapping[str, Any], tables: Mapping[str, DeadlineTable]
+def _apply_table(
+    goal_state: GoalState, tables: Mapping[str, DeadlineTable]
 ) -> GoalState:
-    goal_state = from_plain(GoalState, stored)
     if goal_state.solved is None or goal_state.solved.version != DEADLINE_VERSION:
         return goal_state
     return apply_table(goal_state, tables[goal_state.solved.table])

@@ -17,6 +17,8 @@ from goals.models import (
 )
 from goals.services.alerting import Occasion, alert_goals
 from goals.services.ledger import GoalMove
+from mastertrade.values import in_text
+from mastertrade.values.in_text import Text, cased, instant, say
 
 
 def failing_halts(portfolio: Portfolio, since: datetime | None) -> list[TradingHalt]:
@@ -58,7 +60,7 @@ def follow_failures(
         if (move := _fail(goal, portfolio, halts, now, reason)) is not None
     ]
     others = [move for move in turned if move.goal.pk not in known]
-    occasion = Occasion(now, now, reason=halts[0].reason if halts else "")
+    occasion = Occasion(now, now, reason=halts[0].why if halts else "")
     alert_goals(portfolio, others, occasion)  # of `moves` their caller does
     return turned
 
@@ -71,7 +73,7 @@ def fail_from_start(goal: FinancialGoal, portfolio: Portfolio, now: datetime) ->
     halts = failing_halts(portfolio, goal.period_starts_at)
     move = _fail(goal, portfolio, halts, now, "")
     if move is not None:
-        alert_goals(portfolio, [move], Occasion(now, now, reason=halts[0].reason))
+        alert_goals(portfolio, [move], Occasion(now, now, reason=halts[0].why))
 
 
 def find_failing(
@@ -99,13 +101,15 @@ def with_failure(goals: QuerySet[FinancialGoal]) -> QuerySet[FinancialGoal]:
     )
 
 
-def describe_failure(goal: FinancialGoal) -> str:
+def describe_failure(goal: FinancialGoal) -> Text:
     """When and why a goal failed, and what would undo it: two sentences."""
-    halt = _halts_of(goal.portfolio_id, goal.failed_at or goal.updated_at).first()
-    why = "" if halt is None else f": {halt.reason.rstrip('.')}"
-    return (
-        f"Goal {goal.pk} failed at {goal.failed_at:%FT%TZ}{why}. It stands until what "
-        "caused it is voided or corrected."
+    failed_at = goal.failed_at or goal.updated_at
+    halt = _halts_of(goal.portfolio_id, failed_at).first()
+    failed = say("{} failed at {}", in_text.goal(goal.pk), instant(failed_at))
+    return say(
+        "{}{}. It stands until what caused it is voided or corrected.",
+        cased(failed),
+        "" if halt is None else say(": {}", halt.why),
     )
 
 

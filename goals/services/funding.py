@@ -10,6 +10,7 @@ from mastertrade.values.exceptions import (
     PortfolioRuined,
     PortfolioUnfunded,
 )
+from mastertrade.values.in_text import call, say
 from mastertrade.values.money import exactly, format_plain
 
 # What is proposed is a multiple of it, and leaves at least so much to trade with.
@@ -47,13 +48,20 @@ def find_lack_of_money(
         live_unit_value = figures.live_unit_value
     if account.is_ruined:
         return PortfolioRuined(
-            f"Portfolio {portfolio.name} is ruined: every size is blocked until the "
-            f"next deposit. Deposit: {deposit_call(portfolio)}."
+            say(
+                "Portfolio {} is ruined: every size is blocked until the next "
+                "deposit.{}",
+                portfolio.name,
+                call(f" Deposit: {deposit_call(portfolio)}."),
+            )
         )
     if live_equity <= 0 and live_unit_value > 0:
         return PortfolioUnfunded(
-            f"Portfolio {portfolio.name} has no money to trade with: there is no size "
-            "and no probability until a deposit. Deposit: "
-            f"{deposit_call(portfolio)}."
+            say(
+                "Portfolio {} has no money to trade with: there is no size and no "
+                "probability until a deposit.{}",
+                portfolio.name,
+                call(f" Deposit: {deposit_call(portfolio)}."),
+            )
         )
     return None

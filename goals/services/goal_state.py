@@ -34,7 +34,8 @@ def with_status(
 ) -> QuerySet[FinancialGoal]:
     """The same goals, each with its status at `now` as `status_now`.
 
-    `open_now`: it has not ended; unless it failed it has a band and a health.
+    `open_now`: it has not ended; it has a band unless it failed, and a health unless it
+    was reached or failed.
     """
     begun = Q(period_starts_at__lte=now)
     shows_target = begun & Q(progress_pct__gte=HUNDRED) & CONDITIONS_HOLD

@@ -35,6 +35,7 @@ from goals.services.portfolios import (
     lock_portfolio_of_goal,
 )
 from mastertrade.db.transactions import atomic
+from mastertrade.values import in_text
 from mastertrade.values.exceptions import (
     GoalExists,
     GoalNotActive,
@@ -42,7 +43,8 @@ from mastertrade.values.exceptions import (
     PortfolioRuined,
     TooManyGoals,
 )
-from mastertrade.values.money import FACTOR, HUNDRED, MONEY, PERCENT, format_plain
+from mastertrade.values.in_text import exact, say
+from mastertrade.values.money import FACTOR, HUNDRED, MONEY, PERCENT
 from mastertrade.values.validation import refuse, require_decimal, require_word
 
 EARLIEST_DATE = date(1970, 1, 1)
@@ -262,11 +264,9 @@ def _wrong_settings(goal: FinancialGoal) -> Iterator[InvalidInput]:
                 name, f"must be from {LOWEST_FACTOR} to {HIGHEST_FACTOR}."
             )
     if goal.min_factor > goal.max_factor:
-        yield InvalidInput(
-            "min_factor",
-            f"{format_plain(goal.min_factor)} must not be above max_factor, "
-            f"{format_plain(goal.max_factor)}.",
-        )
+        both = exact(goal.min_factor), exact(goal.max_factor)
+        words = say("{} must not be above max_factor, {}.", *both)
+        yield InvalidInput("min_factor", words)
     if not 0 <= goal.stop_penalty <= HIGHEST_STOP_PENALTY:
         yield InvalidInput(
             "stop_penalty",
@@ -331,11 +331,17 @@ def _refuse_same(goal: FinancialGoal, as_of: datetime, **given: Any) -> None:
         if known.recurring != goal.recurring:
             recurs = " and recurring" if known.recurring else " and not recurring"
         raise GoalExists(
-            f"Portfolio {goal.portfolio.name} has this goal already: goal {known.pk}, "
-            f"{goal.goal_type} of {format_plain(goal.target_value)}{until}, is "
-            f"{known.status_at(as_of)}{recurs}.",
-            f"Use it, change it with PATCH /api/goals/{known.pk}/, or cancel it first "
-            "with DELETE.",
+            say(
+                "Portfolio {} has this goal already: {}{}, is {}{}. Use it, change "
+                "it{}, or cancel it first{}.",
+                goal.portfolio.name,
+                known.words,
+                until,
+                known.status_at(as_of),
+                recurs,
+                in_text.call(f" with PATCH /api/goals/{known.pk}/"),
+                in_text.call(" with DELETE"),
+            ),
             goal_id=known.pk,
         )
 

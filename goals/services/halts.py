@@ -30,6 +30,7 @@ from goals.services.ledger import GoalMove
 from goals.services.risk_state import FiguresAt, read_conditions, read_figures
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import TradingHalted
+from mastertrade.values.in_text import instant, join, marks_of, say
 from mastertrade.values.jsonable import to_plain
 
 Parameters = ParamSpec("Parameters")
@@ -77,7 +78,7 @@ def enforce_limits(
             figures, risk_state, in_force, now, at, moves, by_mark
         )
     _follow(portfolio, is_halted=bool(in_force), now=now)
-    why = in_force[0].reason if in_force else ""
+    why = in_force[0].why if in_force else ""
     alert_change(portfolio, replace(occasion, reason=why), moves, risk_state)
     return in_force
 
@@ -166,6 +167,7 @@ def write_halt(
         halted_until=breach.until,
         halted_by=by,
         reason=breach.reason,
+        marks=to_plain(marks_of(breach.reason)),
         figures=to_plain(
             {
                 **halt_figures(
@@ -259,16 +261,19 @@ def refuse_while_halted(
         if override:
             return in_force[0]
         halt = in_force[0]
-        why = (
-            f"Trading in portfolio {portfolio.name} is halted since "
-            f"{halt.halted_at:%FT%TZ}{_until(halt)}: {halt.reason.rstrip('.')}. "
-            f"{WHAT_STOPS}"
+        why = say(
+            "Trading in portfolio {} is halted since {}{}: {}. {}",
+            portfolio.name,
+            instant(halt.halted_at),
+            _until(halt),
+            halt.why,
+            WHAT_STOPS,
         )
         refusal = TradingHalted(
             f"{why} Resume it with POST "
             f"/api/portfolios/{portfolio.portfolio_id}/resume/, or send override: "
             "true.",
-            on_page=f"{why} Resume trading, or choose Override.",
+            on_page=say("{} Resume trading, or choose Override.", why),
         )
         if not was_halted:
             refusal.unsaved = portfolio.portfolio_id
@@ -279,13 +284,14 @@ def refuse_while_halted(
     risk_state = read_conditions(figures, now)
     breaches = breaches_of(figures, risk_state, now, now)
     waiting = find_waiting_reason(portfolio.suspected_at)
-    reason = "; ".join([*(breach.reason for breach in breaches), waiting])
+    reason = join("; ", [*(breach.reason for breach in breaches), waiting])
     if not override:
-        why = f"Entries in portfolio {portfolio.name} wait: {reason}. {WHAT_STOPS}"
+        words = "Entries in portfolio {} wait: {}. {}"
+        why = say(words, portfolio.name, reason, WHAT_STOPS)
         raise TradingHalted(
             f"{why} Mark its positions again with POST /api/positions/marks/, or send "
             "override: true.",
-            on_page=f"{why} Wait for a newer mark, or choose Override.",
+            on_page=say("{} Wait for a newer mark, or choose Override.", why),
         )
     breach = Breach(HaltCause.HARD_DRAWDOWN, now, None, reason)
     if breaches:
@@ -297,7 +303,8 @@ def refuse_while_halted(
 
 
 def _until(halt: TradingHalt) -> str:
-    return "" if halt.halted_until is None else f" until {halt.halted_until:%FT%TZ}"
+    until = halt.halted_until
+    return "" if until is None else say(" until {}", instant(until))
 
 
 def withdraw(halt: TradingHalt, now: datetime, reason: str) -> None:

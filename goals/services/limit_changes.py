@@ -33,8 +33,9 @@ from goals.services.floors import apply_reference, reference_at
 from goals.services.limit_marks import keep_mark, read_held
 from goals.services.risk_state import FiguresAt, read_figures
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.in_text import exact_money, say
 from mastertrade.values.jsonable import to_plain
-from mastertrade.values.money import MONEY, ZERO, exactly, format_plain, round_to
+from mastertrade.values.money import MONEY, ZERO, exactly, round_to
 
 # Columns of a portfolio that say what its floor is measured from.
 REFERENCE = (
@@ -73,13 +74,17 @@ def refuse_at_floor(
         return
     per_value = money_per_value(limits.floor_in, figures.account)
     shown, equity = (
-        format_plain(round_to(value * per_value, MONEY))
+        exact_money(round_to(value * per_value, MONEY))
         for value in (floor, present.start)
     )
     raise InvalidInput(
         "floor_reference",
-        f"puts the floor at {shown}, not below the present equity of {equity}: trading "
-        "would be halted at once. Give a lower one.",
+        say(
+            "puts the floor at {}, not below the present equity of {}: trading would "
+            "be halted at once. Give a lower one.",
+            shown,
+            equity,
+        ),
     )
 
 

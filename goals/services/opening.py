@@ -28,7 +28,8 @@ from goals.services.ledger import (
     set_baseline,
 )
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, ONE, ZERO, format_plain
+from mastertrade.values.in_text import exact_money, say
+from mastertrade.values.money import MONEY, ONE, ZERO
 from mastertrade.values.validation import refuse, require_decimal
 
 
@@ -98,7 +99,7 @@ def wrong_in_way(target_value: Decimal, start_value: Decimal) -> Iterator[Invali
     if target_value <= start_value:
         yield InvalidInput(
             "target_value",
-            f"must be above the start value {format_plain(start_value)}.",
+            say("must be above the start value {}.", exact_money(start_value)),
         )
 
 

@@ -12,8 +12,9 @@ from goals.models import Portfolio, User
 from goals.models.portfolios import HIGHEST_LOCK, LARGEST_COUNT, LIMIT_KINDS
 from goals.models.users import MAIN_PORTFOLIO
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.in_text import exact, say
 from mastertrade.values.messages import did_you_mean
-from mastertrade.values.money import HUNDRED, MONEY, PERCENT, RATIO, format_plain
+from mastertrade.values.money import HUNDRED, MONEY, PERCENT, RATIO
 from mastertrade.values.validation import (
     CURRENCY_PATTERN,
     refuse,
@@ -92,12 +93,13 @@ def _wrong_limits(portfolio: Portfolio) -> Iterator[InvalidInput]:
         elif percentage <= 0:
             yield InvalidInput(name, "must be above 0.")
     if portfolio.soft_drawdown_pct > portfolio.hard_drawdown_pct:
-        hard = format_plain(portfolio.hard_drawdown_pct)
-        yield InvalidInput(
-            "soft_drawdown_pct",
-            f"{format_plain(portfolio.soft_drawdown_pct)} must not be above "
-            f"hard_drawdown_pct, {hard}: give soft_drawdown_pct too, at most {hard}.",
+        soft = exact(portfolio.soft_drawdown_pct)
+        hard = exact(portfolio.hard_drawdown_pct)
+        words = (
+            "{} must not be above hard_drawdown_pct, {}: give soft_drawdown_pct too, "
+            "at most {}."
         )
+        yield InvalidInput("soft_drawdown_pct", say(words, soft, hard, hard))
     lock = portfolio.drawdown_locks_at
     if lock is not None and not 0 < lock <= HIGHEST_LOCK:
         yield InvalidInput(

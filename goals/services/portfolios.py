@@ -45,6 +45,7 @@ from goals.services.portfolio_settings import (
 from goals.services.risk_state import read_figures
 from mastertrade.db.raw_sql import columns_of, load
 from mastertrade.db.transactions import atomic
+from mastertrade.values import in_text
 from mastertrade.values.exceptions import (
     CashFlowRefused,
     IdempotencyConflict,
@@ -53,6 +54,7 @@ from mastertrade.values.exceptions import (
     PortfolioFinished,
     PortfolioFrozen,
 )
+from mastertrade.values.in_text import say
 from mastertrade.values.messages import (
     MOST_LISTED,
     MOST_OWN_LISTED,
@@ -400,10 +402,15 @@ def _refuse_moved_value(portfolio: Portfolio, at: datetime) -> None:
     if goal is None:
         return
     raise CashFlowRefused(
-        f"Portfolio {portfolio.name} takes no cash flow while goal {goal.goal_id} "
-        "runs: the goal fails where a floor is breached, and the floor stays where it "
-        "is in money (floor_in). Wait until the goal has ended, cancel it, or set "
-        "floor_in to units."
+        say(
+            "Portfolio {} takes no cash flow while {} runs: the goal fails where a "
+            "floor is breached, and the floor stays where it is in money ({}). Wait "
+            "until the goal has ended, cancel it, or set {} to units.",
+            portfolio.name,
+            in_text.goal(goal.goal_id),
+            in_text.name("floor_in"),
+            in_text.name("floor_in"),
+        )
     )
 
 

@@ -14,9 +14,11 @@ from goals.services.alerting import alert_halts, alert_resumed
 from goals.services.failing import follow_failures
 from goals.services.halts import follow_halts, withdraw
 from goals.services.ledger import GoalMove
+from mastertrade.values.in_text import marks_of
 from mastertrade.values.jsonable import to_plain
 
 NEVER = datetime.max.replace(tzinfo=UTC)
+DATED = ("halted_at", "halted_until", "reason", "marks", "figures")
 RESUMED = (
     "resumed_at",
     "resumed_by",
@@ -125,6 +127,7 @@ def _write(
         halted_at=breach.at,
         halted_until=breach.until,
         reason=breach.reason,
+        marks=to_plain(marks_of(breach.reason)),
         figures=_figures_of(breach),
     )
     if resume is not None and _ends(resume) < _ends(new):
@@ -150,7 +153,7 @@ def _save(dated: Iterable[TradingHalt], untils: Mapping[int, datetime | None]) -
     ]
     others = [one for one in dated if one not in longer]
     for halt in [*reversed(longer), *others]:
-        halt.save(update_fields=["halted_at", "halted_until", "reason", "figures"])
+        halt.save(update_fields=DATED)
 
 
 def _ends(halt: TradingHalt) -> datetime:
@@ -164,6 +167,6 @@ def _date(halt: TradingHalt, breach: Breach) -> bool:
     if (halt.halted_at, halt.halted_until) == (breach.at, breach.until):
         return False
     halt.halted_at, halt.halted_until = breach.at, breach.until
-    halt.reason = breach.reason
+    halt.reason, halt.marks = breach.reason, to_plain(marks_of(breach.reason))
     halt.figures = _figures_of(breach)
     return True

@@ -30,6 +30,7 @@ from mastertrade.values.exceptions import (
     TradingHalted,
     TradingNotHalted,
 )
+from mastertrade.values.in_text import MINUTE, instant, say
 
 # A floor reference in words: start and peak are the present value.
 PRESENT = "present"
@@ -69,9 +70,13 @@ def halt_anew(*, reason: str, now: datetime, **call: Any) -> TradingHalt:
     halt = halts.latest("halt_id")
     if (halt.halted_at, halt.reason) != (now, reason.strip()):
         raise TradingHalted(
-            f"Trading in portfolio {portfolio.name} is halted already since "
-            f"{halt.halted_at:%Y-%m-%d %H:%M} UTC: {halt.reason.rstrip('.')}. To give "
-            "another reason, resume trading first."
+            say(
+                "Trading in portfolio {} is halted already since {}: {}. To give "
+                "another reason, resume trading first.",
+                portfolio.name,
+                instant(halt.halted_at, MINUTE),
+                halt.why,
+            )
         )
     return halt
 

@@ -144,13 +144,13 @@ def issue_token(
 
     Raises `TooManyTokens` where the user has `settings.TOKENS_PER_USER` already.
     """
-    require_room_for_token(user, ApiToken.objects.filter(user=user), "/api/tokens/")
+    require_room_for_token(user, ApiToken.objects.filter(user=user))
     expiry = timedelta(days=days) if days else None
     row, secret = ApiToken.objects.create(user=user, name=name, expiry=expiry)
     return row, secret
 
 
-def require_room_for_token(user: User, tokens: QuerySet[Any], listed_at: str) -> None:
+def require_room_for_token(user: User, tokens: QuerySet[Any]) -> None:
     """Raise `TooManyTokens` unless the user may have one more of a kind.
 
     Until the transaction ends, no other counts the user's.
@@ -160,7 +160,7 @@ def require_room_for_token(user: User, tokens: QuerySet[Any], listed_at: str) ->
     if tokens.count() >= most:
         raise TooManyTokens(
             f"You have {most} already, and no more are allowed. Revoke one that you "
-            f"no longer use: they are listed at {listed_at}."
+            "no longer use."
         )
 
 

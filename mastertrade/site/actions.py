@@ -11,13 +11,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST
 
 from goals.enums import GoalStatus
 from goals.models import CashFlow, Portfolio, TradingHalt, User
 from goals.services.risk_state import find_halt
 from mastertrade.site import figures
-from mastertrade.site.asking import Asking, answer_asking, choose_or_404
+from mastertrade.site.asking import Asking, answer_asking, bind, choose_or_404
 from mastertrade.site.service_forms import (
     CashFlowForm,
     HaltForm,
@@ -26,7 +27,7 @@ from mastertrade.site.service_forms import (
 )
 from mastertrade.site.shell import page
 from mastertrade.site.today import say_done
-from mastertrade.site.wording import in_words, waiting_words
+from mastertrade.site.wording import waiting_words
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
 from trades.sizing_calls.limits import measure_limits
 
@@ -41,14 +42,14 @@ class Action:
     form: type[ServiceForm[Any]]
     fields: tuple[str, ...]
     start: Callable[[Portfolio, datetime], Any]
-    done: Callable[[Any], str]
+    done: Callable[[Any], str | SafeString]
     nothing: str = ""
     shows_floors: bool = False
 
 
-def _booked(flow: CashFlow) -> str:
-    amount = figures.number(flow.amount)
-    return f"Booked on {flow.portfolio.name}: {amount} {flow.portfolio.currency}."
+def _booked(flow: CashFlow) -> SafeString:
+    amount = figures.signed_amount(flow.amount, flow.portfolio.currency)
+    return format_html("Booked on {}: {}.", flow.portfolio.name, amount)
 
 
 DEPOSIT = Action(
@@ -99,13 +100,10 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
         messages.info(request, action.nothing.format(portfolio.name))
         return redirect("site:home")
     asked = modelform_factory(type(row), form=action.form, fields=action.fields)
-    call = {"now": now, "by": request.user.get_username()}
-    form = type(action.form.__name__, (asked,), call)(
-        request.POST if request.method == "POST" else None, instance=row
-    )
+    form = bind(asked, request, now, instance=row)
     if request.method == "POST" and form.is_valid():
-        words = (action.done(form.instance), *form.notes())
-        return say_done(request, portfolio, *words)
+        notes = (figures.show(note, now) for note in form.notes())
+        return say_done(request, portfolio, action.done(form.instance), *notes)
     equity = figures.amount(portfolio.live_equity, portfolio.currency)
     asking = Asking(
         title=action.title,
@@ -140,11 +138,7 @@ def _standing_of(portfolio: Portfolio, now: datetime) -> dict[str, Any]:
     return {
         "floors": found.floors,
         "no_floor": not found.has_floor,
-        "stops": [
-            in_words(halt.words, now, currency=portfolio.currency)
-            for halt in found.halts
-        ]
-        or waits,
+        "stops": [figures.show(halt.words, now) for halt in found.halts] or waits,
     }
 
 

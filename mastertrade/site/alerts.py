@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
-from goals.enums import AlertKind, ChannelKind, DeliveryState, Health, Severity
+from goals.enums import AlertKind, ChannelKind, DeliveryState, Severity
 from goals.models import AlertChannel, AlertDelivery, GoalAlert, User
 from goals.services.alert_texts import what_now
 from goals.services.alerts import (
@@ -30,9 +30,8 @@ from goals.services.alerts import (
 )
 from mastertrade.site import figures
 from mastertrade.site.figures import words
-from mastertrade.site.sentences import PILLS
 from mastertrade.site.shell import page
-from mastertrade.site.wording import in_words, name_alert
+from mastertrade.site.wording import name_alert
 from mastertrade.values.exceptions import NotFound
 
 ON_A_PAGE = 25
@@ -88,7 +87,7 @@ class AlertLine:
     state: AlertState
     tone: str
     kind: str
-    title: str
+    title: SafeString
     text: SafeString
     now: SafeString
     sent: tuple[SafeString, ...]
@@ -179,19 +178,11 @@ def show_alert(alert: GoalAlert, now: datetime) -> AlertLine:
         state=AlertState.of(alert),
         tone=TONES.get(Severity(alert.severity), ""),
         kind=name_alert(alert.kind),
-        title=title_of(alert),
-        text=in_words(alert.text, now),
-        now=in_words(what_now(alert), now),
+        title=figures.show(alert.shown_title, now),
+        text=figures.show(alert.shown_text, now),
+        now=figures.show(what_now(alert), now),
         sent=tuple(say_delivery(one, now) for one in deliveries),
     )
-
-
-def title_of(alert: GoalAlert) -> str:
-    """As it is stored, with the word that pages have for it."""
-    stored, shown = str(Health.UNREACHABLE), PILLS[Health.UNREACHABLE][1]
-    if alert.kind == AlertKind.HEALTH_UNREACHABLE and alert.title.endswith(stored):
-        return alert.title.removesuffix(stored) + shown
-    return alert.title
 
 
 def say_delivery(delivery: AlertDelivery, now: datetime) -> SafeString:

@@ -29,6 +29,7 @@ from goals.services.channels import (
 )
 from mastertrade.site.alerts import KIND_NAMES
 from mastertrade.site.channel_form import ChannelForm
+from mastertrade.site.figures import show
 from mastertrade.site.shell import page
 from mastertrade.values.exceptions import DomainError
 
@@ -110,7 +111,7 @@ def change_channel(request: HttpRequest, channel_id: int, action: str) -> HttpRe
     try:
         done = _change(user, known, action, now)
     except DomainError as refused:
-        messages.error(request, refused.on_page)
+        messages.error(request, show(refused.on_page))
     else:
         messages.success(request, done)
     return redirect("site:channels")

@@ -143,7 +143,7 @@ class MarkForm(forms.Form):
                 user=user, marks=marks, now=now, portfolio=portfolio.pk
             )
         except DomainError as refusal:
-            self.add_error(None, refusal.on_page)
+            self.add_error(None, figures.show(refusal.on_page))
         return None
 
 

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from goals.decisions.alerts import NEAR_PCT
 from goals.decisions.arbitration import rank
-from goals.enums import GoalStatus, Severity, Verdict
+from goals.enums import GoalStatus, Severity
 from goals.models import (
     AlertDelivery,
     FinancialGoal,
@@ -26,12 +26,11 @@ from goals.models import (
 from goals.models.halts import WHAT_STOPS
 from goals.services.funding import find_lack_of_money
 from mastertrade.site.alerts import say_delivery
-from mastertrade.site.figures import when
+from mastertrade.site.figures import show, when
 from mastertrade.site.gauges import Gauge, draw_gauge
-from mastertrade.site.goal_decisions import TONES as VERDICTS
+from mastertrade.site.goal_decisions import DecisionLine, lines_of
 from mastertrade.site.goal_lines import GoalLine, read_lines, running_goals, title_of
-from mastertrade.site.next_trade import side_of
-from mastertrade.site.wording import in_words, kind_notice, name_alert
+from mastertrade.site.wording import kind_notice, name_alert
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import HUNDRED, ZERO, exactly
 from trades.booking.exits import measure_open_pnl
@@ -74,15 +73,6 @@ class Positions:
     stale_since: datetime | None
     profit: Decimal | None
     to_stop: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionRow:
-    decision: GoalAdjustmentLog
-    side: str
-    tone: str
-    reason: SafeString
-    warnings: tuple[SafeString, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +121,7 @@ def read_today(
         "portfolio": portfolio,
         "switch": _order_switch(portfolio, mine),
         "further": max(len(mine) - SHOWN_IN_SWITCH, 0),
-        "halts": [say_halt(halt, now, portfolio.currency) for halt in state.halts],
+        "halts": [say_halt(halt, now) for halt in state.halts],
         "state": state,
         "goals": goals,
         "sizer": _name_sizer(state.limits, titles),
@@ -139,7 +129,7 @@ def read_today(
         "more_goals": len(running) - len(goals),
         "not_projected": is_money and any(map(_waits_for_odds, goals)),
         "positions": _read_positions(portfolio, now),
-        "decisions": _read_decisions(portfolio, titles, now),
+        "decisions": _read_decisions(portfolio),
         "alerts": _read_alerts(portfolio, now),
     }
 
@@ -245,9 +235,7 @@ def _show_position(position: Position, now: datetime) -> PositionRow:
     return PositionRow(position, profit, to_stop, now - seen_at > OLDEST_LIVE_MARK)
 
 
-def _read_decisions(
-    portfolio: Portfolio, titles: Mapping[int, SafeString], now: datetime
-) -> list[DecisionRow]:
+def _read_decisions(portfolio: Portfolio) -> list[DecisionLine]:
     """The newest, by the index of each goal's."""
     logged = GoalAdjustmentLog.objects.filter(goal=OuterRef("pk"))
     last = logged.order_by("-adjustment_id").values("pk")[:MOST_DECISIONS]
@@ -255,16 +243,7 @@ def _read_decisions(
     keys = goals.values_list(ArraySubquery(last), flat=True)[:MOST_GOALS_OF_DECISIONS]
     found = GoalAdjustmentLog.objects.filter(pk__in=[one for of in keys for one in of])
     newest = found.order_by("-adjustment_id")[:MOST_DECISIONS]
-    return [
-        DecisionRow(
-            decision=one,
-            side=side_of(one),
-            tone=VERDICTS[Verdict(one.verdict)],
-            reason=in_words(one.reason, now, titles, currency=portfolio.currency),
-            warnings=tuple(in_words(of["message"], now, titles) for of in one.warnings),
-        )
-        for one in newest
-    ]
+    return lines_of(newest)
 
 
 def _read_alerts(portfolio: Portfolio, now: datetime) -> list[AlertRow]:
@@ -277,14 +256,14 @@ def _read_alerts(portfolio: Portfolio, now: datetime) -> list[AlertRow]:
             alert=one,
             tone=TONES.get(Severity(one.severity), ""),
             kind=name_alert(one.kind),
-            text=in_words(one.text, now),
+            text=show(one.shown_text, now),
             sent=tuple(say_delivery(delivery, now) for delivery in one.newest),
         )
         for one in listed
     ]
 
 
-def say_halt(halt: TradingHalt, now: datetime, currency: str) -> SafeString:
+def say_halt(halt: TradingHalt, now: datetime) -> SafeString:
     """Since when and until when, by what, why, and what goes on."""
     until = SafeString("until a person resumes it")
     if halt.halted_until is not None:
@@ -293,7 +272,7 @@ def say_halt(halt: TradingHalt, now: datetime, currency: str) -> SafeString:
         "since {}, {}, by {}: {}. {}",
         when(halt.halted_at, now),
         until,
-        in_words(halt.who, now),
-        in_words(halt.reason.rstrip("."), now, currency=currency),
+        halt.who,
+        show(halt.why, now),
         WHAT_STOPS,
     )

@@ -4,17 +4,20 @@ Money stands in `<span class="money">`, which the page can blur. What is shown i
 rounded (`mastertrade.values.in_text`); the exact figure shows when pointed at.
 """
 
+import re
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from html import unescape
 
 from django.utils import timezone
-from django.utils.html import format_html, strip_tags
+from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString
 
 from goals.enums import Measure, NumberFormat
 from mastertrade.values import in_text
+from mastertrade.values.in_text import Kind, Mark, marks_of
 from mastertrade.values.money import HUNDRED, format_plain, round_to
 
 MINUS = "\N{MINUS SIGN}"
@@ -29,6 +32,9 @@ SEPARATORS = {
     NumberFormat.SPACE: ("\N{NO-BREAK SPACE}", ","),
 }
 ONE_PLACE = 1
+QUOTED = "\N{LEFT DOUBLE QUOTATION MARK}{}\N{RIGHT DOUBLE QUOTATION MARK}"
+NO_TITLES: Mapping[int, SafeString] = {}
+NO_LABELS: Mapping[str, str] = {}
 LEAST_CHANCE = Decimal("0.01")
 # The parts of an icon, drawn in 16 by 16.
 ICONS = {
@@ -84,10 +90,12 @@ def money(value: Decimal | None, currency: str, *, signed: bool = False) -> Safe
     if value and not Decimal(shown):  # less than a cent
         shown = in_text.money(value, currency)
     sign = "+" if signed and value > 0 else ""
+    return _money_span(value, f"{sign}{shown}")
+
+
+def _money_span(value: Decimal, shown: str) -> SafeString:
     return format_html(
-        '<span class="money" title="{}">{}</span>',
-        number(value),
-        in_format(f"{sign}{shown}"),
+        '<span class="money" title="{}">{}</span>', number(value), in_format(shown)
     )
 
 
@@ -242,6 +250,70 @@ def ago(at: datetime, now: datetime | None = None) -> str:
 def words(code: str) -> str:
     """An enumeration's word for people: `on_track` as "on track"."""
     return code.replace("_", " ")
+
+
+def show(
+    text: str,
+    now: datetime | None = None,
+    titles: Mapping[int, SafeString] = NO_TITLES,
+    labels: Mapping[str, str] = NO_LABELS,
+) -> SafeString:
+    """A service's sentence in a person's form; without marks it stays as it is.
+
+    Goals have their `titles`, fields the `labels` of the form that it is shown in.
+    """
+    pieces: list[str] = []
+    at = 0
+    for mark in marks_of(text):
+        marked = text[mark.start : mark.end]
+        pieces.append(_label(text[at : mark.start], labels))
+        pieces.append(_show_mark(mark, marked, now, titles, labels))
+        at = mark.end
+    pieces.append(_label(text[at:], labels))
+    return format_html_join("", "{}", ((piece,) for piece in pieces))
+
+
+def _label(words: str, labels: Mapping[str, str]) -> str:
+    """What is wrong with a form names its fields as the API does."""
+    for name, label in labels.items():
+        if "_" in name:
+            words = re.sub(rf"\b{name}\b", QUOTED.format(label), words)
+    return words
+
+
+def _show_mark(
+    mark: Mark,
+    words: str,
+    now: datetime | None,
+    titles: Mapping[int, SafeString],
+    labels: Mapping[str, str],
+) -> str:
+    match mark.kind:
+        case Kind.NUMBER:
+            return in_format(words)
+        case Kind.MONEY:
+            return _show_money(words, mark.value)
+        case Kind.INSTANT:
+            return when(datetime.fromisoformat(mark.value), now)
+        case Kind.GOAL if (title := titles.get(int(mark.value))) is not None:
+            return format_html(QUOTED, title)
+        case Kind.NAME if words in labels:
+            return QUOTED.format(labels[words])
+        case Kind.NAME:
+            return words.removesuffix("_pct").replace("_", " ")
+        case Kind.CALL:
+            return ""
+    return words
+
+
+def _show_money(words: str, currency: str) -> SafeString:
+    """With all digits of the sentence, cents at the least."""
+    digits = words.partition(" ")[0]
+    fewest = min(in_text.PLACES.get(currency, in_text.CENTS), in_text.CENTS)
+    places = max(fewest, len(digits.partition(".")[2]))
+    value = Decimal(digits)
+    shown = _money_span(value, f"{value:.{places}f}")
+    return format_html("{} {}", shown, currency) if currency else shown
 
 
 def plain(shown: SafeString | str) -> str:

@@ -1,7 +1,6 @@
 """What forms share: numbers and times as people type them, refusals in their words."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, TypeVar
@@ -9,7 +8,9 @@ from typing import Any, ClassVar, TypeVar
 from django import forms
 
 from goals.models.portfolios import LIMIT_KINDS
+from mastertrade.site.figures import show
 from mastertrade.values.exceptions import DomainError, InvalidInput
+from mastertrade.values.in_text import say
 from mastertrade.values.money import format_plain
 from mastertrade.values.validation import is_plain_number
 
@@ -26,16 +27,6 @@ LABELS = {
     "peak_equity": "Peak of the floor",
     "floor_equity": "Floor today",
 }
-# A time as sentences of the API have it.
-ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
-
-
-def in_page_words(text: str, labels: Mapping[str, str] = LABELS) -> str:
-    """A sentence with fields by the names of their labels, times as pages have them."""
-    for name, label in labels.items():
-        if "_" in name:
-            text = re.sub(rf"\b{name}\b", f"“{label}”", text)
-    return ISO_TIME.sub(r"\1 \2 UTC", text)
 
 
 def read_number(field: forms.IntegerField, value: Any) -> Any:
@@ -94,16 +85,16 @@ class TellsWrong:
 
     def tell(self, refusal: DomainError) -> None:
         if not isinstance(refusal, InvalidInput):
-            self.add_error(None, in_page_words(refusal.on_page, self.labels()))
+            self.add_error(None, show(refusal.on_page, labels=self.labels()))
             return
         for wrong in (refusal, *refusal.also):
             field = self.field_names.get(wrong.field, wrong.field)
             if field in self.fields:
-                self.add_error(field, in_page_words(wrong.detail, self.labels()))
+                self.add_error(field, show(wrong.detail, labels=self.labels()))
             else:
                 label = LABELS.get(wrong.field, wrong.field)
-                words = f"{label}: {wrong.detail}"
-                self.add_error(None, in_page_words(words, self.labels()))
+                words = say("{}: {}", label, wrong.detail)
+                self.add_error(None, show(words, labels=self.labels()))
 
     def labels(self) -> dict[str, str]:
         """What the page calls the fields, and the settings of a portfolio."""

@@ -1,24 +1,31 @@
-"""Sizing decisions of a goal as its page lists them, with what every guard did."""
+"""Sizing decisions as the pages list them, with what every guard did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
 
 from goals.decisions.guards import GUARDS
+from goals.decisions.guards.base import GuardResult
 from goals.enums import Verdict
-from goals.models import FinancialGoal
+from goals.models import FinancialGoal, GoalAdjustmentLog
+from goals.services.decision_log import explain, read_guards
 from mastertrade.site import figures
-from mastertrade.site.forms import in_page_words
-from mastertrade.site.sentences import factor
-from mastertrade.site.wording import in_one_vocabulary
+from mastertrade.site.asking import is_htmx
+from mastertrade.site.goal_find import find_goal
+from mastertrade.site.goal_lines import running_goals, title_of
+from mastertrade.site.sentences import factor, hold_words
+from mastertrade.site.shell import page
+from trades.enums import Side
 
-# How a guard says that nothing is set for it to hold.
-NOT_SET = ("is set", "is not set")
 TONES = {Verdict.ALLOW: "good", Verdict.REDUCE: "warn", Verdict.BLOCK: "bad"}
 GUARD_NAMES = {
     "bounds": "Bounds",
@@ -28,22 +35,43 @@ GUARD_NAMES = {
     "headroom": "Headroom",
     "exposure": "Exposure",
 }
+COLUMNS = (
+    "adjustment_id",
+    "goal_id",
+    "as_of",
+    "symbol",
+    "base_size",
+    "policy",
+    "policy_version",
+    "policy_factor",
+    "progress_pct",
+    "guards",
+    "adjustment_factor",
+    "adjusted_size",
+    "verdict",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class GuardCell:
     """What one guard left of the factor; `hit` where it lowered it."""
 
-    name: str
     label: str
     hit: bool
-    shown: str
-    reason: str
+    off: bool
+    after: str
+
+    @property
+    def shown(self) -> str:
+        return self.after if self.hit else "off" if self.off else "passed"
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionLine:
+    """`short`: what the policy went by, and the guard that bound."""
+
     adjustment_id: int
+    goal_id: int
     at: datetime
     symbol: str
     side: str
@@ -55,7 +83,15 @@ class DecisionLine:
     size: Decimal
     verdict: SafeString
     short: str
-    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A decision in sentences; each guard's by its label."""
+
+    reason: SafeString
+    warnings: tuple[SafeString, ...]
+    guards: tuple[tuple[str, SafeString], ...]
 
 
 def read_decisions(
@@ -68,77 +104,101 @@ def read_decisions(
     rows = goal.adjustments.order_by("-adjustment_id")
     if before is not None:
         rows = rows.filter(adjustment_id__lt=before)
-    read = rows.values(
-        "adjustment_id",
-        "as_of",
-        "symbol",
-        "base_size",
-        "policy",
-        "policy_factor",
-        "progress_pct",
-        "guards",
-        "adjustment_factor",
-        "adjusted_size",
-        "verdict",
-        "reason",
-        side=F("inputs__request__side"),
-        stop=F("inputs__request__stop_price"),
-        price=F("inputs__request__price"),
-    )
-    found = [_line(row) for row in read[: most + 1]]
+    found = lines_of(rows[: most + 1])
     older = found[most - 1].adjustment_id if len(found) > most else None
     return found[:most], older
 
 
+def lines_of(decisions: QuerySet[GoalAdjustmentLog]) -> list[DecisionLine]:
+    """By one statement, without what each followed from: that may be long."""
+    return [
+        _line(row) for row in decisions.values(*COLUMNS, asked=F("inputs__request"))
+    ]
+
+
 def _line(row: Mapping[str, Any]) -> DecisionLine:
-    guards = tuple(_cells(row["guards"]))
+    order = list(GUARDS)
+    found = read_guards(row["guards"])
+    guards = sorted(found, key=lambda one: order.index(one.name))
     return DecisionLine(
         adjustment_id=row["adjustment_id"],
+        goal_id=row["goal_id"],
         at=row["as_of"],
         symbol=row["symbol"] or "",
-        side=_side(row),
+        side=side_of(row["asked"]).capitalize(),
         base=row["base_size"],
         policy=row["policy"].replace("_", " "),
         asked=factor(row["policy_factor"]),
-        guards=guards,
+        guards=tuple(
+            GuardCell(
+                label=GUARD_NAMES.get(guard.name, guard.name),
+                hit=guard.binds,
+                off=not guard.is_set,
+                after=factor(guard.factor_after),
+            )
+            for guard in guards
+        ),
         factor=factor(row["adjustment_factor"]),
         size=row["adjusted_size"],
         verdict=figures.pill(TONES[Verdict(row["verdict"])], row["verdict"]),
         short=_short(row, guards),
-        reason=in_page_words(in_one_vocabulary(row["reason"])),
     )
 
 
-def _short(row: Mapping[str, Any], guards: tuple[GuardCell, ...]) -> str:
-    """What the policy went by, and what each guard that bound said."""
-    way = figures.percent(row["progress_pct"])
-    asked = f"{way} of the way: asks for {factor(row['policy_factor'])}."
-    bound = [f"{cell.label}: {cell.reason}." for cell in guards if cell.hit]
-    return " ".join([asked, *(bound or ["No guard binds."])])
+def _short(row: Mapping[str, Any], guards: Sequence[GuardResult]) -> str:
+    """Where the goal was, and what that raised, or the last guard that bound."""
+    version, asked = row["policy_version"], row["policy_factor"]
+    where = f"{figures.percent(row['progress_pct'])} of the way"
+    if version == "unreachable":
+        where = "Out of reach"
+    elif version.startswith("after-achieved-"):
+        where = "Reached"
+    bound = [one for one in guards if one.binds]
+    if bound:
+        last = bound[-1]
+        held = "held" if last.factor_after else "no trade"
+        return f"{where}; {held} {hold_words(last.name, last.factor_after)}"
+    if asked == 1:
+        return f"{where}: the base size"
+    size = "larger" if asked > 1 else "smaller" if asked else "no trade"
+    return f"{where}, so {size}"
 
 
-def _side(row: Mapping[str, Any]) -> str:
-    """As asked; a stop says it too."""
-    side, stop, price = row["side"], row["stop"], row["price"]
+def say_why(
+    decision: GoalAdjustmentLog, titles: Mapping[int, SafeString], now: datetime
+) -> Why:
+    why = explain(decision)
+    return Why(
+        reason=figures.show(why.reason, now, titles),
+        warnings=tuple(figures.show(one.message, now, titles) for one in why.warnings),
+        guards=tuple(
+            (GUARD_NAMES.get(one.name, one.name), figures.show(one.reason, now, titles))
+            for one in why.guards
+        ),
+    )
+
+
+@require_safe
+@page
+def show_decision(
+    request: HttpRequest, goal_id: int, adjustment_id: int
+) -> HttpResponse:
+    """GET /goals/{id}/decisions/{id}/: why it is as it is; to htmx that alone."""
+    goal, now = find_goal(request, goal_id), timezone.now()
+    decision = get_object_or_404(goal.adjustments, pk=adjustment_id)
+    titles = {one.pk: title_of(one) for one in running_goals(goal.portfolio, now)}
+    titles[goal.pk] = title_of(goal)
+    (line,) = lines_of(goal.adjustments.filter(pk=adjustment_id))
+    context = {"goal": goal, "title": titles[goal.pk], "line": line}
+    context["why"] = say_why(decision, titles, now)
+    part = "site/parts/decision_why.html"
+    template = part if is_htmx(request) else "site/goal_decision.html"
+    return render(request, template, context)
+
+
+def side_of(asked: Mapping[str, Any]) -> str:
+    """LONG or SHORT, as asked or by the stop; empty where neither says it."""
+    side, stop, price = asked.get("side"), asked.get("stop_price"), asked.get("price")
     if not side and stop and price:
-        side = "SHORT" if Decimal(str(stop)) > Decimal(str(price)) else "LONG"
-    return str(side or "").capitalize()
-
-
-def _cells(guards: list[Mapping[str, str]]) -> list[GuardCell]:
-    """In their order; one that an old decision did not ask is not among them."""
-    found = []
-    for guard in guards:
-        before, after = Decimal(guard["factor_before"]), Decimal(guard["factor_after"])
-        hit, off = after < before, guard["reason"].endswith(NOT_SET)
-        found.append(
-            GuardCell(
-                name=guard["name"],
-                label=GUARD_NAMES.get(guard["name"], guard["name"]),
-                hit=hit,
-                shown=factor(after) if hit else "off" if off else "passed",
-                reason=in_page_words(in_one_vocabulary(guard["reason"])),
-            )
-        )
-    order = list(GUARDS)
-    return sorted(found, key=lambda cell: order.index(cell.name))
+        side = Side.SHORT if Decimal(stop) > Decimal(price) else Side.LONG
+    return str(side or "")

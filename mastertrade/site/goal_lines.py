@@ -41,8 +41,8 @@ from mastertrade.site.sentences import (
     say,
     urgency_of,
 )
-from mastertrade.site.wording import in_words
 from mastertrade.values.exceptions import DomainError, InvalidInput
+from mastertrade.values.in_text import cased, unstopped
 from mastertrade.values.money import HUNDRED, exactly, round_to
 from trades.sizing_calls.limits import LimitsNow, NextSize, measure_limits
 
@@ -252,8 +252,8 @@ def _refusal_words(refusal: DomainError | None, now: datetime) -> SafeString:
     """Why a size like the last one is refused, without the names of its fields."""
     if isinstance(refusal, InvalidInput):
         return SafeString("a size like the last one is out of range")
-    said = "" if refusal is None else refusal.on_page.rstrip(".")
-    return in_words(said[:1].lower() + said[1:], now)
+    said = "" if refusal is None else unstopped(refusal.on_page)
+    return figures.show(cased(said, str.lower), now)
 
 
 def _decider(

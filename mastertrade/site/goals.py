@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.views.decorators.http import (
     require_http_methods,
     require_POST,
@@ -94,7 +95,7 @@ def make_goal(request: HttpRequest) -> HttpResponse:
     form = new_form(portfolio, now, user.username, posted)
     if posted is not None and form.is_valid():
         goal = form.instance
-        messages.success(request, f"Created: {figures.plain(title_of(goal))}.")
+        messages.success(request, format_html("Created: {}.", title_of(goal)))
         return redirect("site:goal", goal.pk)
     context = {
         "form": form,
@@ -175,8 +176,7 @@ def act_on_goal(request: HttpRequest, goal_id: int, action: str) -> HttpResponse
             status = STATUSES[action]
             update_goal(user=user, goal_id=goal_id, as_of=now, status=status)
     except DomainError as refused:
-        messages.error(request, refused.on_page)
+        messages.error(request, figures.show(refused.on_page))
     else:
-        title = figures.plain(title_of(goal))
-        messages.success(request, DONE[action].format(title))
+        messages.success(request, format_html(DONE[action], title_of(goal)))
     return redirect("site:goal", goal_id)

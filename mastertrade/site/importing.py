@@ -17,6 +17,7 @@ from django.views.decorators.http import (
 )
 
 from goals.models import Portfolio, User
+from mastertrade.site.figures import show
 from mastertrade.site.forms import CallForm
 from mastertrade.site.import_choices import (
     Columns,
@@ -295,7 +296,7 @@ def undo(request: HttpRequest, import_id: int) -> HttpResponse:
     except NotFound as unknown:
         raise Http404 from unknown
     except DomainError as refused:
-        messages.error(request, str(refused))
+        messages.error(request, show(refused.on_page))
     else:
         trades = "1 trade is" if count == 1 else f"{count} trades are"
         words = f"{row.file_name} is undone: {trades} void."

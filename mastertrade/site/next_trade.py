@@ -13,13 +13,11 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from goals.decisions.size_request import BASES
-from goals.enums import Verdict
 from goals.models import GoalAdjustmentLog, Portfolio, User
-from mastertrade.site.forms import decimal_field, in_page_words
-from mastertrade.site.goal_decisions import GUARD_NAMES, NOT_SET, TONES
+from mastertrade.site.figures import show
+from mastertrade.site.forms import decimal_field
+from mastertrade.site.goal_decisions import DecisionLine, Why, lines_of, say_why
 from mastertrade.site.goal_lines import running_goals, title_of
-from mastertrade.site.sentences import factor
-from mastertrade.site.wording import in_words
 from mastertrade.values.exceptions import (
     DomainError,
     InvalidInput,
@@ -28,29 +26,13 @@ from mastertrade.values.exceptions import (
     PortfolioUnfunded,
 )
 from mastertrade.values.money import MONEY, PERCENT, PRICE
+from strategies.decisions.selection import Selection
 from strategies.enums import StrategyStatus
-from strategies.models import StrategyInstance, StrategySelectionLog
+from strategies.models import StrategyInstance
 from trades.enums import Side
 from trades.sizing_calls.decide import plan_next_trade, size_for_portfolio
 
 MOST_STRATEGIES = 200
-POLICY_NAMES = {
-    "ladder": "Ladder",
-    "pace": "Pace",
-    "deadline_optimal": "Deadline optimal",
-    "constant": "Constant",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A factor, the policy's or one guard's, in the chain that makes the last one."""
-
-    name: str
-    factor: str
-    bound: bool
-    off: bool
-    reason: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +40,14 @@ class Answer:
     """A decision as the panel shows it."""
 
     decision: GoalAdjustmentLog
+    line: DecisionLine
+    why: Why
     side: str
-    tone: str
     quantity: Decimal | None
     risk_amount: Decimal | None
     risk_pct: Decimal | None
     strategy: str
     why_strategy: SafeString
-    chain: tuple[Link, ...]
-    reason: SafeString
-    warnings: tuple[SafeString, ...]
     record: str
     goal: SafeString
 
@@ -121,7 +101,7 @@ class NextTradeForm(forms.Form):
         self.fields["strategy"] = forms.ChoiceField(
             required=False, choices=self._choices()
         )
-        self.selection: StrategySelectionLog | None = None
+        self.selection: Selection | None = None
         self.refusal: Refusal | None = None
 
     @cached_property
@@ -149,7 +129,7 @@ class NextTradeForm(forms.Form):
         except InvalidInput as wrong:
             for one in (wrong, *wrong.also):
                 name = one.field if one.field in self.fields else None
-                self.add_error(name, in_page_words(one.detail, self.labels))
+                self.add_error(name, show(one.detail, self.now, labels=self.labels))
         except DomainError as refusal:
             self.refusal = refuse(refusal, self.portfolio, self.now)
         return None
@@ -172,7 +152,7 @@ class NextTradeForm(forms.Form):
             decision, _ = size_for_portfolio(strategy_id=named, **call)
             return decision
         planned = plan_next_trade(**call)
-        self.selection = planned.selection
+        self.selection = planned.plan.selection
         return planned.decision
 
 
@@ -191,7 +171,7 @@ def refuse(refusal: DomainError, portfolio: Portfolio, now: datetime) -> Refusal
             "Deposit",
             reverse("site:deposit", args=[portfolio.pk]),
         )
-    return Refusal(in_words(refusal.on_page, now, currency=portfolio.currency))
+    return Refusal(show(refusal.on_page, now))
 
 
 def show_answer(form: NextTradeForm, decision: GoalAdjustmentLog) -> Answer:
@@ -203,52 +183,18 @@ def show_answer(form: NextTradeForm, decision: GoalAdjustmentLog) -> Answer:
     titles = {goal.pk: title_of(goal) for goal in running}
     return Answer(
         decision=decision,
+        line=lines_of(GoalAdjustmentLog.objects.filter(pk=decision.pk))[0],
+        why=say_why(decision, titles, now),
         side=side,
-        tone=TONES[Verdict(decision.verdict)],
         quantity=_figure(answer, "quantity"),
         risk_amount=_figure(answer, "risk_amount"),
         risk_pct=_figure(answer, "risk_pct"),
         strategy=form.strategies.get(named, named),
-        why_strategy=in_words(selection.reason if selection else "", now, titles),
-        chain=tuple(chain_of(decision, now, form.portfolio.currency)),
-        reason=in_words(decision.reason, now, titles, currency=form.portfolio.currency),
-        warnings=tuple(
-            in_words(one["message"], now, titles) for one in decision.warnings
-        ),
+        why_strategy=show(selection.reason if selection else "", now, titles),
         goal=titles.get(decision.goal_id, SafeString("the goal")),
         record=f"{reverse('site:new_trade')}?{urlencode(query)}",
     )
 
 
-def side_of(decision: GoalAdjustmentLog) -> str:
-    """LONG or SHORT, as asked or by the stop; empty where neither says it."""
-    asked = decision.asked
-    if asked.get("side"):
-        return str(asked["side"])
-    if not {"price", "stop_price"} <= asked.keys():
-        return ""
-    is_long = Decimal(asked["stop_price"]) < Decimal(asked["price"])
-    return str(Side.LONG if is_long else Side.SHORT)
-
-
 def _figure(answer: Mapping[str, Any], name: str) -> Decimal | None:
     return Decimal(answer[name]) if name in answer else None
-
-
-def chain_of(
-    decision: GoalAdjustmentLog, now: datetime, currency: str
-) -> Iterator[Link]:
-    """The policy's factor, then what each guard left of it."""
-    policy = POLICY_NAMES.get(decision.policy, decision.policy)
-    first = factor(decision.policy_factor)
-    yield Link(policy, first, bound=False, off=False, reason=SafeString(""))
-    for guard in decision.guards:
-        before, after = Decimal(guard["factor_before"]), Decimal(guard["factor_after"])
-        reason = guard["reason"]
-        yield Link(
-            name=GUARD_NAMES.get(guard["name"], guard["name"]),
-            factor=factor(after),
-            bound=after < before,
-            off=reason.endswith(NOT_SET),
-            reason=in_words(reason, now, currency=currency),
-        )

@@ -17,7 +17,7 @@ from goals.services.risk_state import find_halt
 from mastertrade.site import figures
 from mastertrade.site.asking import ASKS, bind
 from mastertrade.site.forms import local_time
-from mastertrade.site.next_trade import side_of
+from mastertrade.site.goal_decisions import side_of
 from mastertrade.site.shell import choose_portfolio, page, portfolios_of
 from mastertrade.site.today import say_done
 from mastertrade.site.trade_forms import TradeForm
@@ -189,7 +189,7 @@ def _prefill(decision: GoalAdjustmentLog | None, side: str | None) -> dict[str, 
         "adjustment_id": decision.pk,
         "symbol": decision.symbol,
         "strategy_id": decision.strategy_id,
-        "side": side_of(decision) or (side if side in {"LONG", "SHORT"} else "LONG"),
+        "side": side_of(asked) or (side if side in {"LONG", "SHORT"} else "LONG"),
         **{
             name: format_plain(Decimal(value))
             for name, value in figures_asked.items()

@@ -11,26 +11,16 @@ from decimal import Decimal
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from goals.decisions.alerts import HEALTH_WORDS
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import AfterAchieved, GoalStatus, HaltCause, Health, Measure
+from goals.models.halts import LIMITS
 from mastertrade.site import figures
 from mastertrade.site.figures import words
 from mastertrade.values.money import HUNDRED, round_to
 
-# Where attention is needed: the tone of the pill, and its word.
-PILLS = {
-    Health.LAGGING: ("warn", "lagging"),
-    Health.AT_RISK: ("warn", "at risk"),
-    Health.UNREACHABLE: ("bad", "out of reach"),
-}
-HALT_WORDS = {
-    HaltCause.HARD_DRAWDOWN: "the hard floor",
-    HaltCause.DAILY_LOSS: "the daily loss limit",
-    HaltCause.PROFIT_LOCK: "the daily profit lock",
-    HaltCause.TRADES_PER_DAY: "the limit of trades a day",
-    HaltCause.LOSSES_IN_A_ROW: "the pause after losses",
-    HaltCause.PERSON: "a person",
-}
+# Where attention is needed: the tone of the pill.
+PILLS = {Health.LAGGING: "warn", Health.AT_RISK: "warn", Health.UNREACHABLE: "bad"}
 # Why a guard holds the next trade below what the policy asks for.
 GUARD_WORDS = {
     "bounds": "by the bounds of the goals together",
@@ -39,6 +29,12 @@ GUARD_WORDS = {
     "edge": "as the record does not speak for more",
     "headroom": "as the floor is near",
     "exposure": "as the largest position allows no more",
+}
+# And why it lets nothing be traded, where that is another reason.
+STOP_WORDS = {
+    "bounds": "until the period of a reached goal ends",
+    "drawdown": "while trading is halted",
+    "exposure": "as too little is left to trade",
 }
 AFTER_WORDS = {
     AfterAchieved.PROTECT: "to protect it",
@@ -158,8 +154,10 @@ def pill_of(goal: GoalFigures) -> SafeString:
         return figures.pill("bad", "failed")
     if goal.status is not GoalStatus.ACTIVE or goal.begins_at or goal.health is None:
         return SafeString("")
-    shown = PILLS.get(goal.health)
-    return SafeString("") if shown is None else figures.pill(*shown)
+    tone = PILLS.get(goal.health)
+    if tone is None:
+        return SafeString("")
+    return figures.pill(tone, HEALTH_WORDS[goal.health])
 
 
 def urgency_of(goal: GoalFigures) -> int:
@@ -187,8 +185,7 @@ def health_of(goal: GoalFigures) -> str:
         return goal.status
     if _has_just_started(goal):
         return "just started"
-    shown = PILLS.get(goal.health)
-    return shown[1] if shown else words(goal.health)
+    return HEALTH_WORDS.get(goal.health, words(goal.health))
 
 
 def say(goal: GoalFigures) -> SafeString:
@@ -382,13 +379,18 @@ def factor(value: Decimal) -> str:
     return shown if not shown.isdigit() else figures.in_format(f"{shown}.0")
 
 
+def hold_words(guard: str, after: Decimal) -> str:
+    """Why a guard leaves no more than that factor."""
+    words = GUARD_WORDS if after else {**GUARD_WORDS, **STOP_WORDS}
+    return words.get(guard, "by a limit")
+
+
 def _linked_guard(goal: GoalFigures, size: NextFactor) -> SafeString:
-    words = GUARD_WORDS.get(size.guard, "by a limit")
-    if size.guard == "drawdown":
+    if size.guard == "drawdown" and size.factor:
         return format_html(
             "while the {} lasts", _link(goal.links.limits, "soft drawdown")
         )
-    return format_html("{}", words)
+    return format_html("{}", hold_words(size.guard, size.factor))
 
 
 def _reached(goal: GoalFigures) -> Iterator[SafeString]:
@@ -415,7 +417,7 @@ def _missed(goal: GoalFigures) -> SafeString:
 
 
 def _failed(goal: GoalFigures) -> SafeString:
-    by = HALT_WORDS.get(goal.failed_by, "a limit") if goal.failed_by else "a limit"
+    by = LIMITS.get(goal.failed_by, "a person") if goal.failed_by else "a limit"
     return format_html(
         "{} by {}, at {}; it stands until what caused it is voided or corrected",
         _at("Failed", goal.failed_at),

@@ -28,6 +28,7 @@ from mastertrade.site.forms import (
 )
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError, InvalidInput
+from mastertrade.values.in_text import say
 from mastertrade.values.money import MONEY, format_plain
 
 Row = TypeVar("Row", bound=Model)
@@ -347,14 +348,17 @@ class ResumeForm(ServiceForm[TradingHalt]):
             self._explain_floor(self.instance.portfolio)
 
     def _explain_floor(self, portfolio: Portfolio) -> None:
-        floor = in_text.money(present_floor(portfolio, self.now), portfolio.currency)
-        at = f"{floor} {portfolio.currency}"
+        at = in_text.amount(present_floor(portfolio, self.now), portfolio.currency)
         if self.must_choose:
-            self.fields["from_present"].help_text = f"The floor is at {at} then."
+            field = self.fields["from_present"]
+            field.help_text = say("The floor is at {} then.", at)
         else:
-            self.fields[
-                "floor_equity"
-            ].help_text += f" Default: measured from the present equity, at {at}."
+            field = self.fields["floor_equity"]
+            field.help_text = say(
+                "{} Default: measured from the present equity, at {}.",
+                field.help_text,
+                at,
+            )
 
     @property
     def _given(self) -> dict[str, Decimal | None]:

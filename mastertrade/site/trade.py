@@ -13,12 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from goals.models import User
+from goals.models import GoalAdjustmentLog, User
 from goals.models.ledger import LedgerChange
 from goals.services.voids import LONGEST_REASON
 from mastertrade.site import figures
 from mastertrade.site.asking import ASKS, Asking, answer_asking
-from mastertrade.site.goal_decisions import DecisionLine, read_decisions
+from mastertrade.site.goal_decisions import DecisionLine, Why, lines_of, say_why
+from mastertrade.site.goal_lines import title_of
 from mastertrade.site.performance import SIZED
 from mastertrade.site.shell import page
 from mastertrade.values.exceptions import DomainError, InvalidInput
@@ -73,6 +74,7 @@ def _show(
         "parts": [one for one in together if one.pk != found.pk],
         "decision": decision,
         "sized": sized,
+        "why": _why(root.adjustment or found.adjustment),
         "halt": root.override_halt,
         "changes": changes[:MOST_CHANGES],
         "form": form or NoteForm(initial=said),
@@ -96,7 +98,7 @@ def _decision(
     asked = root.adjustment if root.adjustment_id else trade.adjustment
     if asked is None:
         return None, None
-    lines, _ = read_decisions(asked.goal, 1, before=asked.pk + 1)
+    (line,) = lines_of(GoalAdjustmentLog.objects.filter(pk=asked.pk))
     kept = [one for one in together if one.status != TradeStatus.VOID]
     entered = sum((_notional(one) for one in kept), ZERO)
     kind = how_sized(
@@ -111,7 +113,14 @@ def _decision(
     )
     advised = asked.adjusted_size
     pct = entered / advised * HUNDRED if advised else None
-    return lines[0], Sized(SIZED[kind][0], entered, advised, pct)
+    return line, Sized(SIZED[kind][0], entered, advised, pct)
+
+
+def _why(asked: GoalAdjustmentLog | None) -> Why | None:
+    if asked is None:
+        return None
+    titles = {asked.goal_id: title_of(asked.goal)}
+    return say_why(asked, titles, timezone.now())
 
 
 def _notional(trade: Trade) -> Decimal:
@@ -157,7 +166,7 @@ def remark(request: HttpRequest, trade_id: int) -> HttpResponse:
         try:
             write_note(user=user, trade_id=trade_id, now=timezone.now(), **said)
         except InvalidInput as wrong:
-            form.add_error(wrong.field, wrong.detail)
+            form.add_error(wrong.field, figures.show(wrong.detail))
         else:
             messages.success(request, "The note is saved.")
             return redirect(reverse("site:trade", args=[trade_id]))
@@ -184,7 +193,7 @@ def void(request: HttpRequest, trade_id: int) -> HttpResponse:
         try:
             void_trade(user=user, reason=form.cleaned_data["reason"], **call)
         except DomainError as refusal:
-            form.add_error(None, refusal.on_page)
+            form.add_error(None, figures.show(refusal.on_page))
         else:
             return redirect(reverse("site:trade", args=[trade_id]))
     what = f"{found.side.lower()} {figures.quantity(found.quantity)} {found.symbol}"

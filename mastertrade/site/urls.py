@@ -20,6 +20,7 @@ from mastertrade.site.channels import (
     channels,
 )
 from mastertrade.site.closing import close, marks
+from mastertrade.site.goal_decisions import show_decision
 from mastertrade.site.goal_page import (
     chart_of_goal,
     decisions_of_goal,
@@ -98,6 +99,11 @@ urlpatterns = [
     path("goals/<int:goal_id>/what-if/", what_if, name="goal-what-if"),
     path("goals/<int:goal_id>/table/", table_of_goal, name="goal-table"),
     path("goals/<int:goal_id>/decisions/", decisions_of_goal, name="goal-decisions"),
+    path(
+        "goals/<int:goal_id>/decisions/<int:adjustment_id>/",
+        show_decision,
+        name="goal-decision",
+    ),
     *(
         path(
             f"goals/<int:goal_id>/{action}/",

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import (
     conditional_page,
@@ -22,7 +23,7 @@ from goals.projection.presets import PRESETS, find_preset
 from goals.services.channels import ask_test
 from goals.services.goal_state import is_open
 from mastertrade.site.channels import test_of, wait_for_test
-from mastertrade.site.figures import plain
+from mastertrade.site.figures import show
 from mastertrade.site.first_steps import find_own, find_steps
 from mastertrade.site.goal_lines import title_of
 from mastertrade.site.goal_preview import preview_goal
@@ -36,7 +37,6 @@ from mastertrade.site.welcome_forms import (
     TestAlertForm,
     TokenForm,
 )
-from mastertrade.site.wording import in_words
 from mastertrade.values.exceptions import DomainError
 from trades.enums import JobKind
 from trades.models import UserJob
@@ -107,7 +107,7 @@ def save_goal(request: HttpRequest) -> HttpResponse:
     saved = form.save(timezone.now())
     if saved is None:
         return _show(request, "goal", goal_form=form)
-    messages.success(request, f"The goal is saved: {plain(title_of(saved))}.")
+    messages.success(request, format_html("The goal is saved: {}.", title_of(saved)))
     return _to_step("goal")
 
 
@@ -129,7 +129,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     reason = (found.projection.reason or "") if found else ""
     context = {
         "preview": found,
-        "reason": in_words(reason, now),
+        "reason": show(reason, now),
         "wrong": wrong,
         "portfolio": portfolio,
     }
@@ -161,7 +161,7 @@ def load_demo(request: HttpRequest) -> HttpResponse:
         try:
             create_job(user=user, kind=JobKind.DEMO, arguments={}, now=now)
         except DomainError as refused:
-            messages.error(request, refused.on_page)
+            messages.error(request, show(refused.on_page))
     return _to_step("trades")
 
 

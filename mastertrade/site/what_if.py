@@ -23,11 +23,10 @@ from goals.models import FinancialGoal
 from goals.services.goals import update_goal
 from goals.services.portfolios import update_portfolio
 from mastertrade.site import figures
-from mastertrade.site.forms import in_page_words
 from mastertrade.site.frontier_chart import FrontierView, show_frontier
 from mastertrade.site.goal_chart import seconds
 from mastertrade.site.goal_find import find_goal
-from mastertrade.site.goal_forms import LABELS, value_of
+from mastertrade.site.goal_forms import value_of
 from mastertrade.site.goal_lines import short_date
 from mastertrade.site.sentences import factor
 from mastertrade.site.shell import page
@@ -51,7 +50,10 @@ def what_if(request: HttpRequest, goal_id: int) -> HttpResponse:
     try:
         change = read_change(goal, request.GET)
     except InvalidInput as wrong:
-        context: dict[str, Any] = {"goal": goal, "wrong": wrong.detail}
+        context: dict[str, Any] = {
+            "goal": goal,
+            "wrong": figures.show(wrong.detail, now),
+        }
         return render(request, "site/parts/what_if.html", context, status=422)
     found = ask_what_if(goal, change, now, rough="rough" in request.GET)
     context = {"goal": goal, "found": found, **_answer(goal, change, found)}
@@ -74,7 +76,7 @@ def _save(request: HttpRequest, goal: FinancialGoal, now: datetime) -> HttpRespo
             if change.of_goal:
                 update_goal(user=user, goal_id=goal.pk, as_of=now, **change.of_goal)
     except DomainError as refused:
-        messages.error(request, refused.on_page)
+        messages.error(request, figures.show(refused.on_page, now))
         return to
     if not (change.of_goal or change.of_limits):
         messages.info(request, "Nothing was moved, so nothing is changed.")
@@ -250,7 +252,7 @@ def fan_of_goal(request: HttpRequest, goal_id: int) -> JsonResponse:
     return JsonResponse(
         {
             "fan": points,
-            "reason": in_page_words(found.reason or "", LABELS),
+            "reason": figures.plain(figures.show(found.reason or "", now)),
             "trades_left": None if left is None else round(float(left)),
         }
     )
@@ -270,7 +272,7 @@ def frontier_of_goal(request: HttpRequest, goal_id: int) -> HttpResponse:
         "goal": goal,
         "found": found,
         "view": view,
-        "reason": in_page_words(found.reason or "", LABELS),
+        "reason": figures.show(found.reason or "", now),
         "even_target": None if suggested is None else value_of(goal, suggested),
         "even_deadline": found.suggested_deadline,
         "what_if": reverse("site:goal", args=[goal_id]) + "#h-what",

@@ -4,7 +4,7 @@ A figure in a sentence is rounded to what a person reads. What is stored and wha
 API answers stays exact (`format_plain`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -66,39 +66,17 @@ class Text(str):
     What `str`'s methods make of it has none.
     """
 
-    __slots__ = ("_marks", "_said")
-    _marks: tuple[Mark, ...] | None
-    _said: tuple[str, tuple[object, ...]]
+    __slots__ = ("marks",)
+    marks: tuple[Mark, ...]
 
-    def __new__(cls, text: str, marks: Iterable[Mark] | None = ()) -> "Text":
+    def __new__(cls, text: str, marks: Iterable[Mark] = ()) -> "Text":
         made = super().__new__(cls, text)
-        made._marks = None if marks is None else tuple(marks)
+        made.marks = tuple(marks)
         return made
 
     @classmethod
     def of_stored(cls, text: str, marks: Sequence[Any]) -> "Text":
         return cls(text, (from_plain(Mark, one) for one in marks))
-
-    @classmethod
-    def said(cls, template: str, parts: tuple[object, ...]) -> "Text":
-        made = cls(template.format(*parts), None)
-        made._said = template, parts
-        return made
-
-    @property
-    def marks(self) -> tuple[Mark, ...]:
-        if self._marks is None:  # most sentences are only stored
-            self._marks = tuple(_marks_in(*self._said))
-        return self._marks
-
-
-def _marks_in(template: str, parts: tuple[object, ...]) -> Iterator[Mark]:
-    at = 0
-    for words, part in zip(template.split("{}"), (*parts, ""), strict=True):
-        at += len(words)
-        for one in marks_of(part):
-            yield Mark(one.kind, one.start + at, one.end + at, one.value)
-        at += len(str(part))
 
 
 def marks_of(text: object) -> tuple[Mark, ...]:
@@ -107,7 +85,16 @@ def marks_of(text: object) -> tuple[Mark, ...]:
 
 def say(template: str, *parts: object) -> Text:
     """The template with a part in the place of each "{}", and its marks."""
-    return Text.said(template, parts)
+    text, marks = "", []
+    for words, part in zip(template.split("{}"), (*parts, ""), strict=True):
+        text += words
+        at = len(text)
+        marks += [
+            Mark(one.kind, one.start + at, one.end + at, one.value)
+            for one in marks_of(part)
+        ]
+        text += str(part)
+    return Text(text, marks)
 
 
 def join(separator: str, parts: Iterable[object]) -> Text:
@@ -141,6 +128,12 @@ def goal(key: int) -> Text:
 
 def name(word: str) -> Text:
     return _mark(word, Kind.NAME)
+
+
+def setting(word: str, value: Decimal | int) -> Text:
+    """Its name and value: "hard_drawdown_pct 20 %", "max_factor 1.3"."""
+    unit = " %" if word.endswith("_pct") else ""
+    return say("{} {}{}", name(word), exact(Decimal(value)), unit)
 
 
 def call(words: str) -> Text:

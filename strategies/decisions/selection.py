@@ -1,16 +1,19 @@
 """Which strategy fits a goal's progress. Pure.
 
-The band of the goal gives the stance it wants, a strategy's type and risk profile its
-posture; the nearer the two, the better the fit.
+The band of the goal gives the stance it wants (one that was reached stays reached), a
+strategy's type and risk profile its posture; the nearer the two, the better the fit.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from goals.decisions.progress import describe_band
 from goals.decisions.trade_record import NO_RECORD, GrowthRecord
 from goals.enums import ProgressBand
-from mastertrade.values.money import ZERO, exactly, format_plain
+from mastertrade.values import in_text
+from mastertrade.values.in_text import Text, cased, exact, say
+from mastertrade.values.money import ZERO, exactly
 from strategies.enums import RiskProfile, Stance
 
 TWO = Decimal(2)
@@ -77,7 +80,7 @@ class Selection:
 
     selected: RankedStrategy
     stance: Stance
-    reason: str
+    reason: Text
     ranking: tuple[RankedStrategy, ...]
 
 
@@ -99,16 +102,22 @@ def attach_records(
     return tuple(replace(one, record=records[one.strategy_id]) for one in candidates)
 
 
-def select_strategy(band: ProgressBand, candidates: tuple[Candidate, ...]) -> Selection:
+def select_strategy(
+    band: ProgressBand, candidates: tuple[Candidate, ...], *, reached: bool = False
+) -> Selection:
     """Rank by (disproved, fit, mean growth, strategy_id); `candidates` not empty.
 
-    The order in which the candidates come does not matter.
+    The order in which the candidates come does not matter. A goal that was `reached`
+    wants what one at its target does, however far it has fallen back.
     """
-    stance = STANCE_FOR_BAND[band]
+    stance = STANCE_FOR_BAND[ProgressBand.ACHIEVED if reached else band]
     measured = [_measure(candidate, stance) for candidate in candidates]
     ordered = sorted(measured, key=lambda one: (*_order(one), one.strategy_id))
     ranking = tuple(replace(one, rank=rank) for rank, one in enumerate(ordered, 1))
-    return Selection(ranking[0], stance, _explain(band, stance, ranking), ranking)
+    where = f"{describe_band(band)} of the way"
+    if reached:
+        where = "the goal is reached, so"
+    return Selection(ranking[0], stance, _explain(where, stance, ranking), ranking)
 
 
 def _measure(candidate: Candidate, stance: Stance) -> RankedStrategy:
@@ -132,25 +141,23 @@ def _measure(candidate: Candidate, stance: Stance) -> RankedStrategy:
     )
 
 
-def _explain(
-    band: ProgressBand, stance: Stance, ranking: tuple[RankedStrategy, ...]
-) -> str:
+def _explain(where: str, stance: Stance, ranking: tuple[RankedStrategy, ...]) -> Text:
     first = ranking[0]
-    words = (
-        f"A goal that is {band.replace('_', ' ')} wants {_article(stance)} strategy; "
-        f"{first.strategy_id} ({first.strategy_type}, {first.risk_profile}) fits best "
-        f"with {format_plain(first.fit)}"
-    )
     equals = [other for other in ranking[1:] if _order(other) == _order(first)]
-    if equals:
-        words += (
-            f", tied with {', '.join(other.strategy_id for other in equals)}: the "
-            "first by name is taken"
-        )
-    disproved = [other.strategy_id for other in ranking if other.disproved]
-    if disproved:
-        words += f"; ruled out by their record: {', '.join(disproved)}"
-    return words + "."
+    tied = ", ".join(other.strategy_id for other in equals)
+    disproved = ", ".join(one.strategy_id for one in ranking if one.disproved)
+    words = say(
+        "{} {} strategy is asked for; {} ({}, {}) fits best with {}{}{}.",
+        where,
+        _article(stance),
+        first.strategy_id,
+        in_text.name(first.strategy_type),
+        first.risk_profile,
+        exact(first.fit),
+        f", tied with {tied}: the first by name is taken" if tied else "",
+        f"; ruled out by their record: {disproved}" if disproved else "",
+    )
+    return cased(words)
 
 
 def _article(stance: Stance) -> str:

@@ -141,7 +141,7 @@ def test_strategy_selection_based_on_goal_progress(
         MOMENTUM,
         REVERSION,
     ]
-    assert "behind wants an aggressive strategy" in behind["reason"]
+    assert "Below 30 % of the way an aggressive strategy" in behind["reason"]
 
     flow.advance_to(50)
     tied = flow.choose()
@@ -155,7 +155,7 @@ def test_strategy_selection_based_on_goal_progress(
     assert balanced["selected_strategy"] == MOMENTUM
     assert Decimal(balanced["ranking"][0]["fit"]) == Decimal("0.75")
     assert Decimal(balanced["ranking"][1]["fit"]) == Decimal("0.5")
-    assert "on track wants a balanced strategy" in balanced["reason"]
+    assert "From 30 to below 80 % of the way a balanced strategy" in balanced["reason"]
 
     flow.advance_to(85)
     near_target = flow.choose()

@@ -12,8 +12,9 @@ from goals.models import CashFlow, Portfolio, User
 from goals.services.portfolios import ValuedTrade, record_cash_flow
 from mastertrade.db.raw_sql import columns_of, load
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.in_text import exact_money, instant, say
 from mastertrade.values.messages import list_names
-from mastertrade.values.money import MONEY, PRICE, exactly, fits, format_plain, round_to
+from mastertrade.values.money import MONEY, PRICE, exactly, fits, round_to
 from mastertrade.values.validation import refuse, require_decimal
 from trades.booking.exits import measure_open, measure_open_pnl
 from trades.enums import Side
@@ -139,8 +140,9 @@ def _price_of(trade: Trade, unrealized_pnl: Decimal, at: datetime) -> Decimal:
     """The price at which what was open had made that."""
     require_decimal(FIELD, unrealized_pnl, MONEY)
     if at < trade.entry_time or trade.quantity_then <= 0:
+        then = instant(at)
         raise InvalidInput(
-            FIELD, f"Trade {trade.trade_id} was not open at {at:%FT%TZ}."
+            FIELD, say("Trade {} was not open at {}.", trade.trade_id, then)
         )
     cost = trade.lot.exact_cost / trade.quantity
     move = unrealized_pnl / (trade.fx_rate * trade.quantity_then)
@@ -148,9 +150,11 @@ def _price_of(trade: Trade, unrealized_pnl: Decimal, at: datetime) -> Decimal:
     if price <= 0 or not fits(price, PRICE):
         raise InvalidInput(
             FIELD,
-            f"Trade {trade.trade_id} cannot have made "
-            f"{format_plain(unrealized_pnl)}: its price "
-            "would not be above 0.",
+            say(
+                "Trade {} cannot have made {}: its price would not be above 0.",
+                trade.trade_id,
+                exact_money(unrealized_pnl),
+            ),
         )
     return price
 

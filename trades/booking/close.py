@@ -19,13 +19,13 @@ from mastertrade.values.exceptions import (
     TradeAlreadyClosed,
     TradeNotOpen,
 )
+from mastertrade.values.in_text import exact, say
 from mastertrade.values.money import (
     CARRIED,
     MONEY,
     PRICE,
     ZERO,
     exactly,
-    format_plain,
     round_to,
 )
 from mastertrade.values.validation import (
@@ -132,8 +132,8 @@ def wrong_in_exit(
 ) -> Iterator[InvalidInput]:
     """What of an exit contradicts the open trade."""
     if quantity is not None and quantity > trade.quantity:
-        held = format_plain(trade.quantity)
-        yield InvalidInput("quantity", f"is more than the trade's {held}.")
+        words = say("is more than the trade's {}.", exact(trade.quantity))
+        yield InvalidInput("quantity", words)
     if exit_time is not None and exit_time < trade.entry_time:
         yield before_entry(trade.entry_time)
 
@@ -240,8 +240,8 @@ def _refuse_other_figures(trade: Trade, given: dict[str, Any]) -> None:
         raise TradeNotOpen(f"Trade {trade.trade_id} is void.")
     if not _ended_by(trade, given):
         raise TradeAlreadyClosed(
-            f"Trade {trade.trade_id} was closed before, with other figures. GET "
-            f"/api/trades/{trade.trade_id}/ shows them."
+            f"Trade {trade.trade_id} was closed before, with other figures. To correct "
+            "them, void it and record it again."
         )
 
 

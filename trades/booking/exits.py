@@ -1,10 +1,11 @@
 """What a close makes of a trade's row, whole or in part. Nothing is saved here."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.in_text import instant, say
 from mastertrade.values.money import MONEY, ZERO, exactly, fits, round_to
 from trades.decisions.lots import split_lot
 from trades.decisions.pnl import measure_exact_profit, measure_unrealized
@@ -28,8 +29,8 @@ class Exit:
 
 def before_entry(entry_time: datetime) -> InvalidInput:
     """For an exit before the entry."""
-    at = entry_time.astimezone(UTC)
-    return InvalidInput("exit_time", f"is before the entry_time, {at:%FT%TZ}.")
+    words = say("is before the entry_time, {}.", instant(entry_time))
+    return InvalidInput("exit_time", words)
 
 
 @exactly

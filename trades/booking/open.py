@@ -19,7 +19,8 @@ from mastertrade.values.exceptions import (
     InvalidInput,
     PortfolioRuined,
 )
-from mastertrade.values.money import MONEY, ONE, PRICE, ZERO, fits, format_plain
+from mastertrade.values.in_text import exact_money, say
+from mastertrade.values.money import MONEY, ONE, PRICE, ZERO, fits
 from mastertrade.values.validation import (
     fingerprint,
     require_not_future,
@@ -118,8 +119,11 @@ def record_closed_trade(
     if profit_loss is not None and profit_loss != closed.trade.profit_loss:
         raise InvalidInput(
             "profit_loss",
-            f"{format_plain(profit_loss)} was sent, but the figures give "
-            f"{format_plain(closed.profit_loss)}.",
+            say(
+                "{} was sent, but the figures give {}.",
+                exact_money(profit_loss),
+                exact_money(closed.profit_loss),
+            ),
         )
     return closed, True
 

@@ -29,7 +29,7 @@ def plan_trade(inputs: SizingInputs, candidates: tuple[Candidate, ...]) -> Trade
     the chosen one by its record, whatever record `inputs` have.
     """
     decider = arbitrate(inputs.goals).decider
-    selection = select_strategy(decider.band, candidates)
+    selection = select_strategy(decider.band, candidates, reached=decider.achieved)
     chosen = selection.selected.strategy_id
     record = next(one.record for one in candidates if one.strategy_id == chosen)
     risk_state = replace(inputs.risk_state, record=record, record_of=chosen)

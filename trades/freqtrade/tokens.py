@@ -47,7 +47,7 @@ def issue_webhook(
     if re.fullmatch(BOT_PATTERN.strip("^$"), bot) is None:
         raise InvalidInput("bot", "must be up to 50 letters, digits, dots or dashes.")
     mine = WebhookToken.objects.filter(user_id=user.username)
-    require_room_for_token(user, mine, "/api/webhooks/")
+    require_room_for_token(user, mine)
     locked = lock_portfolio(user=user, portfolio=portfolio)
     tradable = StrategyInstance.objects.tradable_in(locked)
     if not tradable.filter(strategy_id=strategy_id).exists():

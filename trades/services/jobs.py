@@ -123,7 +123,7 @@ def _require_room(user: User) -> None:
     if found["unfinished"] >= most:
         raise TooManyJobs(
             f"You have {most} jobs that have not ended, and no more are allowed. Wait "
-            "for one, or cancel it: they are listed at /api/jobs/."
+            "for one, or cancel it."
         )
     if found["known"] >= MOST_KEPT:
         raise TooManyJobs(

@@ -134,7 +134,8 @@ def select_strategy(
     competing = load_candidates(portfolio, candidates)
     names = [one.strategy_id for one in competing]
     records = load_records(user, names, at, locked=portfolio)
-    selection = choose(state.band, attach_records(competing, records))
+    judged = attach_records(competing, records)
+    selection = choose(state.band, judged, reached=state.achieved)
     row = log_selection(
         goal_id=goal_id,
         selection=selection,

@@ -50,6 +50,8 @@ from goals.services.trade_forecasts import (
     whole_trades,
 )
 from mastertrade.db.transactions import atomic
+from mastertrade.values import in_text
+from mastertrade.values.in_text import join, say
 from mastertrade.values.money import HUNDRED, ONE, ZERO
 from trades.sizing_calls.projection import Asked, GoalProjection
 from trades.sizing_calls.records import load_record, load_sample
@@ -207,9 +209,11 @@ def _with_conditions(
     achieved = goal.achieved_at is not None and goal.achieved_at <= as_of
     if achieved or not goal.has_conditions:
         return reason
-    names = " and ".join(condition.name for condition in goal.conditions)
-    bound = f"{names} is not modelled, so the probability is an upper bound"
-    return bound if reason is None else f"{reason} Also, {bound}."
+    names = join(
+        " and ", (in_text.name(condition.name) for condition in goal.conditions)
+    )
+    bound = say("{} is not modelled, so the probability is an upper bound", names)
+    return bound if reason is None else say("{} Also, {}.", reason, bound)
 
 
 def _without_a_trade(progress: GoalProgress) -> Decimal:
@@ -217,8 +221,10 @@ def _without_a_trade(progress: GoalProgress) -> Decimal:
 
 
 def _say_halted(goal: FinancialGoal, halt: TradingHalt, says: str) -> str:
-    resume = f"POST /api/portfolios/{goal.portfolio_id}/resume/"
-    return f"trading is halted, and {says}. {halt.words} Resume it with {resume}."
+    resume = f" Resume it with POST /api/portfolios/{goal.portfolio_id}/resume/."
+    return say(
+        "trading is halted, and {}. {}{}", says, halt.words, in_text.call(resume)
+    )
 
 
 def _required_per_day(path: GoalPath | None, days: Decimal | None) -> Decimal | None:

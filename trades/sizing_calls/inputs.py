@@ -5,7 +5,7 @@ All that trades say comes by one statement: records, trades a day, what is open.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -35,12 +35,14 @@ from goals.services.trade_forecasts import (
     read_goal_states,
 )
 from mastertrade.db.raw_sql import columns_of, load
+from mastertrade.values import in_text
 from mastertrade.values.exceptions import (
     GoalNotActive,
     NoActiveGoal,
     NotFound,
     StrategyNotActive,
 )
+from mastertrade.values.in_text import cased, instant, say
 from strategies.decisions.selection import Candidate, attach_records
 from strategies.enums import StrategyStatus
 from strategies.models import StrategyInstance
@@ -157,16 +159,17 @@ def load_sizable_goal(
     if goal is None:
         raise NotFound(f"You have no goal {goal_id}.")
     if goal.status == GoalStatus.FAILED:
-        raise GoalNotActive(f"{describe_failure(goal)} It sizes no trade.")
-    why = None
+        raise GoalNotActive(say("{} It sizes no trade.", describe_failure(goal)))
+    why: str | None = None
     if goal.status not in TAKES_PART or goal.ended_at is not None:
         why = f"is {goal.status}" + (" and has ended" if goal.ended_at else "")
     elif as_of < goal.period_starts_at:
-        why = f"starts at {goal.period_starts_at.isoformat()}"
+        why = say("starts at {}", instant(goal.period_starts_at))
     elif goal.period.is_over(as_of):
         why = f"ended with {goal.target_date}"
     if why is not None:
-        raise GoalNotActive(f"Goal {goal_id} {why}, so it sizes no trade.")
+        which = cased(in_text.goal(goal_id))
+        raise GoalNotActive(say("{} {}, so it sizes no trade.", which, why))
     return goal
 
 
@@ -191,9 +194,14 @@ def load_participants(portfolio: Portfolio, as_of: datetime) -> list[FinancialGo
     goals = find_participants(portfolio, as_of)
     if not goals:
         raise NoActiveGoal(
-            f"No goal of portfolio {portfolio.name} is active at "
-            f"{as_of.astimezone(UTC):%FT%TZ}: create one with "
-            f"POST /api/goals/, or resume a paused one.{_failed(portfolio)}"
+            say(
+                "No goal of portfolio {} is active at {}: create one{}, or resume a "
+                "paused one.{}",
+                portfolio.name,
+                instant(as_of),
+                in_text.call(" with POST /api/goals/"),
+                _failed(portfolio),
+            )
         )
     return goals
 
@@ -202,7 +210,7 @@ def _failed(portfolio: Portfolio) -> str:
     """Of the goals that run, why the newest that failed did."""
     failed = portfolio.goals.filter(status=GoalStatus.FAILED, ended_at=None)
     goal = failed.order_by("-failed_at", "-goal_id").first()
-    return "" if goal is None else f" {describe_failure(goal)}"
+    return "" if goal is None else say(" {}", describe_failure(goal))
 
 
 def load_sizing_inputs(

@@ -12,7 +12,14 @@ from goals.decisions.size_request import SizeRequest
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import EdgeGuard, HaltCause
 from mastertrade.values import in_text
+from mastertrade.values.in_text import Mark, Text, name, say
 from mastertrade.values.money import ZERO
+
+# What a guard says that has nothing to hold.
+NO_DAY_RULE = Text("no rule of the day is set")
+NO_HEADROOM_SHARE = say("{} is not set", name("headroom_share_pct"))
+NO_SIZE_LIMIT = Text("no size limit is set")
+NOTHING_SET = (NO_DAY_RULE, NO_HEADROOM_SHARE, NO_SIZE_LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +71,22 @@ class Exposure:
     currency: str = ""
     open_risk: OpenRisk | None = None
 
-    def in_words(self, amount: Decimal, against: Decimal | None = None) -> str:
+    def in_words(self, amount: Decimal, against: Decimal | None = None) -> Text:
         return in_text.money(amount, self.currency, against)
 
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """Trading is halted: since when, until when (None: until a person resumes), why."""
+    """Trading is halted: since when, until when (None: until a person resumes), why.
+
+    `marks` are those of the reason's figures.
+    """
 
     cause: HaltCause
     since: datetime
     until: datetime | None
     reason: str
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +148,7 @@ class GuardAnswer:
     """
 
     factor: Decimal
-    reason: str
+    reason: Text
     largest_size: Decimal | None = None
 
 
@@ -151,4 +162,13 @@ class GuardResult:
     name: str
     factor_before: Decimal
     factor_after: Decimal
-    reason: str
+    reason: Text
+
+    @property
+    def binds(self) -> bool:
+        return self.factor_after < self.factor_before
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is anything for it to hold."""
+        return self.reason not in NOTHING_SET

@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from goals.decisions.guards.base import GuardAnswer, RiskState, SizingInputs
+from goals.decisions.guards.base import (
+    NO_DAY_RULE,
+    GuardAnswer,
+    RiskState,
+    SizingInputs,
+)
 from goals.decisions.guards.drawdown import WHAT_STOPS
 from goals.decisions.limits import DayFigures, Limits
 from goals.enums import HaltCause
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
-from mastertrade.values.money import HUNDRED, ZERO, exactly, format_plain
+from mastertrade.values.in_text import Text, instant, say, setting
+from mastertrade.values.money import HUNDRED, ZERO, exactly
+
+LOCK = "daily_profit_lock_pct"
 
 
 class DayUnknown(DomainError):
@@ -26,19 +34,19 @@ class DayRuleBreach:
 
     cause: HaltCause
     until: datetime
-    reason: str
+    reason: Text
 
 
 def guard_day_rules(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     """Nothing while a rule of the day stops entries."""
     limits = inputs.risk_state.limits
     if limits is None or not limits.has_day_rules:
-        return GuardAnswer(factor, "no rule of the day is set")
+        return GuardAnswer(factor, NO_DAY_RULE)
     for breach in find_day_rule_breaches(inputs.risk_state):
-        until = f"until {breach.until:%FT%TZ}"
-        reason = f"{breach.reason}, {until}: {WHAT_STOPS}"
+        until = instant(breach.until)
+        reason = say("{}, until {}: {}", breach.reason, until, WHAT_STOPS)
         return GuardAnswer(ZERO, reason)
-    return GuardAnswer(factor, "inside the rules of the day")
+    return GuardAnswer(factor, Text("inside the rules of the day"))
 
 
 def find_day_rule_breaches(risk_state: RiskState) -> Iterator[DayRuleBreach]:
@@ -53,9 +61,10 @@ def find_day_rule_breaches(risk_state: RiskState) -> Iterator[DayRuleBreach]:
         yield DayRuleBreach(HaltCause.PROFIT_LOCK, day.ends_at, locked)
     most = limits.max_trades_per_day
     if most is not None and day.trades >= most:
-        since = _since(day, "of the day")
-        reason = f"{_count(day.trades, 'trade')} {since} reached max_trades_per_day"
-        yield DayRuleBreach(HaltCause.TRADES_PER_DAY, day.ends_at, f"{reason} {most}")
+        counted, since = _count(day.trades, "trade"), _since(day, "of the day")
+        full = setting("max_trades_per_day", most)
+        reason = say("{} {} reached {}", counted, since, full)
+        yield DayRuleBreach(HaltCause.TRADES_PER_DAY, day.ends_at, reason)
     yield from _find_pause(limits, day)
 
 
@@ -69,16 +78,14 @@ def locks_profit(limits: Limits, day: DayFigures) -> bool:
 
 
 @exactly
-def _find_profit_lock(limits: Limits, day: DayFigures) -> str | None:
+def _find_profit_lock(limits: Limits, day: DayFigures) -> Text | None:
     pct, anchor = limits.daily_profit_lock_pct, day.profit_anchor
     if pct is None or not locks_profit(limits, day):
         return None
     profit = (day.high_closed / anchor - 1) * HUNDRED
-    return (
-        f"a profit of {in_text.percent(profit, pct)} "
-        f"{_since(day, 'since the day began')} reached "
-        f"daily_profit_lock_pct {format_plain(pct)} %"
-    )
+    since, lock = _since(day, "since the day began"), setting(LOCK, pct)
+    made = in_text.percent(profit, pct)
+    return say("a profit of {} {} reached {}", made, since, lock)
 
 
 def _find_pause(limits: Limits, day: DayFigures) -> Iterator[DayRuleBreach]:
@@ -90,17 +97,16 @@ def _find_pause(limits: Limits, day: DayFigures) -> Iterator[DayRuleBreach]:
         until = last + timedelta(minutes=limits.pause_minutes)
     if day.at is not None and until <= day.at:
         return
-    reason = (
-        f"{_count(day.losses_in_a_row, 'loss', 'losses')} in a row, the last at "
-        f"{last:%FT%TZ}, reached pause_after_losses {most}"
-    )
+    losses = _count(day.losses_in_a_row, "loss", "losses")
+    reached = "{} in a row, the last at {}, reached {}"
+    reason = say(reached, losses, instant(last), setting("pause_after_losses", most))
     yield DayRuleBreach(HaltCause.LOSSES_IN_A_ROW, until, reason)
 
 
 def _since(day: DayFigures, usual: str) -> str:
     if day.resumed_at is None:
         return usual
-    return f"since trading was resumed at {day.resumed_at:%FT%TZ}"
+    return say("since trading was resumed at {}", instant(day.resumed_at))
 
 
 def _count(number: int, one: str, more: str = "") -> str:

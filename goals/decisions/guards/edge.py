@@ -7,6 +7,7 @@ from goals.decisions.trade_record import FEWEST_TRADES, SKEWED_BELOW, GrowthReco
 from goals.enums import EdgeGuard
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
+from mastertrade.values.in_text import Text, name, say
 from mastertrade.values.money import ONE
 
 
@@ -27,24 +28,31 @@ def guard_edge(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
         whose = f"strategy {risk_state.record_of}"
     trades = f"{record.trades} closed trade" + ("" if record.trades == 1 else "s")
     if record.judged:
-        reason = f"{whose} has {trades}, {_say_evidence(record)}"
+        reason = say("{} has {}, {}", whose, trades, _say_evidence(record))
         held = not record.allows_more
     else:
-        reason = f"{whose} has {trades}, below {FEWEST_TRADES}: {risk_state.edge_guard}"
+        rule = name(risk_state.edge_guard)
+        reason = say("{} has {}, below {}: {}", whose, trades, FEWEST_TRADES, rule)
         held = risk_state.edge_guard is EdgeGuard.STRICT
     if held:
-        return GuardAnswer(min(factor, ONE), f"{reason}: no factor above 1")
+        return GuardAnswer(min(factor, ONE), say("{}: no factor above 1", reason))
     return GuardAnswer(factor, reason)
 
 
-def _say_evidence(record: GrowthRecord) -> str:
+def _say_evidence(record: GrowthRecord) -> Text:
     if record.lacks_losses:
-        return "none of them a loss"
+        return Text("none of them a loss")
     if record.is_skewed and record.skewness is not None:
-        skewness = in_text.decimals(record.skewness, SKEWED_BELOW)
-        return (
-            f"skewness {skewness}: one more loss as large as the worst, "
-            f"{in_text.ratio(record.worst)}, is counted, 80 % lower bound "
-            f"{in_text.ratio(record.lower_if_worse)} per trade"
+        return say(
+            "few large losses among small gains (skewness {}): one more loss as large "
+            "as the worst, {}, is counted, {}",
+            in_text.decimals(record.skewness, SKEWED_BELOW),
+            in_text.ratio(record.worst),
+            _say_bound(record.lower_if_worse),
         )
-    return f"80 % lower bound {in_text.ratio(record.lower)} per trade"
+    return _say_bound(record.lower)
+
+
+def _say_bound(lower: Decimal) -> Text:
+    bound = in_text.ratio(lower)
+    return say("with 80 % confidence a trade makes {} or more on average", bound)

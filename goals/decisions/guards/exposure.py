@@ -3,10 +3,16 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from goals.decisions.guards.base import Exposure, GuardAnswer, SizingInputs
+from goals.decisions.guards.base import (
+    NO_SIZE_LIMIT,
+    Exposure,
+    GuardAnswer,
+    SizingInputs,
+)
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
-from mastertrade.values.money import FACTOR, HUNDRED, exactly, format_plain, round_down
+from mastertrade.values.in_text import Text, name, say, setting
+from mastertrade.values.money import FACTOR, HUNDRED, exactly, round_down
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +20,7 @@ class SizeCap:
     """A largest notional size, in the portfolio's currency, and where it comes from."""
 
     size: Decimal
-    reason: str
+    reason: Text
 
 
 class ExposureUnknown(DomainError):
@@ -38,7 +44,8 @@ def cap_by_max_size(max_size: Decimal | None, currency: str = "") -> SizeCap | N
     """The caller's own limit."""
     if max_size is None:
         return None
-    return SizeCap(max_size, f"max_size {in_text.money(max_size, currency)}")
+    most = in_text.money(max_size, currency)
+    return SizeCap(max_size, say("{} {}", name("max_size"), most))
 
 
 @exactly
@@ -52,11 +59,9 @@ def cap_by_position(exposure: Exposure) -> SizeCap | None:
     room = max(allowed - exposure.open_notional, Decimal(0))
     whose = "of the largest open symbol" if exposure.symbol_assumed else "already open"
     figures = (exposure.live_equity, allowed, exposure.open_notional)
-    equity, most, held = (exposure.in_words(figure) for figure in figures)
-    reason = (
-        f"max_position_pct {format_plain(exposure.max_position_pct)} % of live equity "
-        f"{equity} allows {most}, {held} {whose}"
-    )
+    shown = (exposure.in_words(figure) for figure in figures)
+    limit = setting("max_position_pct", exposure.max_position_pct)
+    reason = say("{} of live equity {} allows {}, {} {}", limit, *shown, whose)
     return SizeCap(room, reason)
 
 
@@ -70,12 +75,12 @@ def hold_within_caps(
     earlier guard holds may be above `base_size` times the factor.
     """
     if not caps:
-        return GuardAnswer(factor, "no size limit is set")
+        return GuardAnswer(factor, NO_SIZE_LIMIT)
     tightest = min(caps, key=lambda cap: cap.size)
     if base_size * factor <= tightest.size:
-        reason = f"within {tightest.reason}"
+        reason = say("within {}", tightest.reason)
         return GuardAnswer(factor, reason, tightest.size)
     after = min(factor, round_down(tightest.size / base_size, FACTOR))
     held = in_text.money(tightest.size, currency)
-    reason = f"held at {held}: {tightest.reason}"
+    reason = say("held at {}: {}", held, tightest.reason)
     return GuardAnswer(after, reason, tightest.size)

@@ -6,12 +6,18 @@ loss of this trade at its stop <= left * headroom_share_pct / 100
 
 from decimal import Decimal
 
-from goals.decisions.guards.base import GuardAnswer, OpenRisk, SizingInputs
+from goals.decisions.guards.base import (
+    NO_HEADROOM_SHARE,
+    GuardAnswer,
+    OpenRisk,
+    SizingInputs,
+)
 from goals.decisions.guards.exposure import SizeCap, hold_within_caps
 from goals.decisions.limits import FloorFigures
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
-from mastertrade.values.money import HUNDRED, ONE, ZERO, exactly, format_plain
+from mastertrade.values.in_text import Text, say, setting
+from mastertrade.values.money import HUNDRED, ONE, ZERO, exactly
 
 HARD_FLOOR = "hard drawdown floor"
 DAILY_FLOOR = "daily loss floor"
@@ -35,9 +41,9 @@ def guard_headroom(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     limits = inputs.risk_state.limits
     share = None if limits is None else limits.headroom_share_pct
     if share is None:
-        return GuardAnswer(factor, "headroom_share_pct is not set")
+        return GuardAnswer(factor, NO_HEADROOM_SHARE)
     if factor == 0:
-        return GuardAnswer(factor, "nothing is traded")
+        return GuardAnswer(factor, Text("nothing is traded"))
     return _hold_share(factor, inputs, share)
 
 
@@ -55,7 +61,7 @@ def _hold_share(factor: Decimal, inputs: SizingInputs, share: Decimal) -> GuardA
     if request.stop_price is not None:
         size = request.measure_size(allowed)
         lost = in_text.ratio(request.measure_loss(ONE))
-        loses = f"at its stop the trade loses {lost} of its size"
+        loses = say("at its stop the trade loses {} of its size", lost)
     elif worst is None:
         raise StopPriceRequired(
             "headroom_share_pct is set, and neither the trade's stop nor a record with "
@@ -64,14 +70,14 @@ def _hold_share(factor: Decimal, inputs: SizingInputs, share: Decimal) -> GuardA
         )
     else:
         size = inputs.base_size * allowed / worst
-        loses = f"the worst recorded loss is {exposure.in_words(worst)} at factor 1"
-    reason = (
-        f"headroom_share_pct {format_plain(share)} % of the {exposure.in_words(left)} "
-        f"left to the {floor}"
-    )
+        lost = exposure.in_words(worst)
+        loses = say("the worst recorded loss is {} at factor 1", lost)
+    limit, room = setting("headroom_share_pct", share), exposure.in_words(left)
+    reason = say("{} of the {} left to the {}", limit, room, floor)
     if at_risk > 0:
-        reason += f" after {exposure.in_words(at_risk)} that open trades may lose"
-    caps = (SizeCap(size, f"{reason}; {loses}"),)
+        risked = exposure.in_words(at_risk)
+        reason = say("{} after {} that open trades may lose", reason, risked)
+    caps = (SizeCap(size, say("{}; {}", reason, loses)),)
     return hold_within_caps(factor, inputs.base_size, caps, exposure.currency)
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mastertrade.values import in_text
-from mastertrade.values.money import format_plain
+from mastertrade.values.in_text import Text, exact, say
 
 Floats: TypeAlias = NDArray[np.float64]
 
+NO_WORDS = Text("")
 SMALLEST_EQUITY = 1e-300  # has a logarithm
 # Fewer trades left are written as less than these.
 LEAST_TRADES = Decimal("0.1")
@@ -62,13 +63,13 @@ class PolicyInputs:
     solved: SolvedFactor | None = None
 
     @property
-    def trades_in_words(self) -> str:
+    def trades_in_words(self) -> Text:
         left = self.trades_left or Decimal(0)
         if 0 < left < LEAST_TRADES:
-            return f"less than {LEAST_TRADES} trades left"
+            return say("less than {} trades left", exact(LEAST_TRADES))
         against = Decimal(1) if left < 1 else None
         shown = in_text.rounded(left, 1, against, digits=1)
-        return f"{format_plain(shown)} trades left"
+        return say("{} trades left", exact(shown))
 
 
 class SolvedTable(Protocol):
@@ -110,7 +111,7 @@ class PolicyAnswer:
 
     version: str
     factor: Decimal
-    gives: str
+    why: Text = NO_WORDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from goals.decisions.policies.base import (
     PolicyInputs,
 )
 from mastertrade.values import in_text
-from mastertrade.values.money import format_plain
+from mastertrade.values.in_text import say
 
 DEADLINE_VERSION = "deadline_optimal-7"
 
@@ -23,17 +23,18 @@ def _ask(goal: PolicyInputs) -> PolicyAnswer | None:
         return None
     # The table has no row for less than one trade.
     if_made = "if one trade more is made: " if (goal.trades_left or 0) < 1 else ""
-    gives = (
-        f"gives {format_plain(solved.factor)} ({if_made}P "
-        f"{in_text.ratio(solved.probability)} to touch the goal, "
-    )
+    growth = ""
     if goal.need is not None and goal.edge is not None:
-        gives += (
-            f"required growth {in_text.ratio(goal.need)} and edge "
-            f"{in_text.ratio(goal.edge)} per trade, "
-        )
-    gives += f"{goal.trades_in_words})"
-    return PolicyAnswer(solved.version, solved.factor, gives)
+        need, edge = in_text.ratio(goal.need), in_text.ratio(goal.edge)
+        growth = say("required growth {} and edge {} per trade, ", need, edge)
+    why = say(
+        " ({}P {} to touch the goal, {}{})",
+        if_made,
+        in_text.ratio(solved.probability),
+        growth,
+        goal.trades_in_words,
+    )
+    return PolicyAnswer(solved.version, solved.factor, why)
 
 
 def _ask_arrays(goal: ArrayInputs) -> Floats | None:

@@ -15,7 +15,8 @@ from goals.decisions.policies.base import (
     PolicyInputs,
 )
 from mastertrade.values import in_text
-from mastertrade.values.money import FACTOR, ONE, exactly, format_plain, round_to
+from mastertrade.values.in_text import say
+from mastertrade.values.money import FACTOR, ONE, exactly, round_to
 
 VERSION = "pace-1"
 # How much more than needed a goal that is behind strives for. No unit.
@@ -104,11 +105,13 @@ def _ask(goal: PolicyInputs) -> PolicyAnswer | None:
         min_factor=goal.min_factor,
         max_factor=goal.max_factor,
     )
-    gives = (
-        f"gives {format_plain(factor)} (required growth {in_text.ratio(need)} and edge "
-        f"{in_text.ratio(edge)} per trade, {goal.trades_in_words})"
+    why = say(
+        " (required growth {} and edge {} per trade, {})",
+        in_text.ratio(need),
+        in_text.ratio(edge),
+        goal.trades_in_words,
     )
-    return PolicyAnswer(VERSION, factor, gives)
+    return PolicyAnswer(VERSION, factor, why)
 
 
 def _ask_arrays(goal: ArrayInputs) -> Floats | None:

@@ -14,7 +14,6 @@ from goals.decisions.policies.base import (
     PolicyAnswer,
     PolicyInputs,
 )
-from mastertrade.values.money import format_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def table_policy(table: FactorTable, needs: Needs = Needs.FORECAST) -> Policy:
 
     def ask(goal: PolicyInputs) -> PolicyAnswer:
         factor = table.factor(goal.progress_pct, goal.time_left_ratio)
-        return PolicyAnswer(table.version, factor, f"gives {format_plain(factor)}")
+        return PolicyAnswer(table.version, factor)
 
     def ask_arrays(goal: ArrayInputs) -> Floats:
         return table.factors_at(goal.progress_pct)

@@ -20,6 +20,7 @@ from goals.decisions.size_request import SizeRequest
 from goals.enums import AfterAchieved
 from goals.tests.decisions.test_arbitration import goal_state
 from goals.tests.decisions.test_sizing import CALM
+from mastertrade.values.in_text import Text
 from mastertrade.values.money import exactly
 
 factors = st.decimals(min_value=Decimal(0), max_value=Decimal(2), places=4)
@@ -97,7 +98,7 @@ def test_one_goal_that_stops_after_success_stops_all_trading():
 
 def test_a_stop_names_the_goal_that_stops():
     stopping = goal_state(2, "100", achieved=True, after_achieved=AfterAchieved.STOP)
-    assert bounds_of(goal_state(1), stopping).reason.startswith("goal 2 is achieved")
+    assert bounds_of(goal_state(1), stopping).reason.startswith("goal 2 is reached")
 
 
 def test_a_goal_that_is_not_achieved_does_not_stop():
@@ -111,9 +112,10 @@ def test_min_factor_of_the_decider_lifts_its_policy_before_the_guards():
 
 
 def test_a_factor_that_min_factor_lifted_says_so():
-    own = arbitrate((goal_state(1, "90", min_factor=Decimal("0.9")),)).deciding_factor
+    chosen = arbitrate((goal_state(1, "90", min_factor=Decimal("0.9")),))
+    own = chosen.deciding_factor
     assert (own.policy_factor, own.factor) == (Decimal("0.7"), Decimal("0.9"))
-    assert own.reason.endswith("gives 0.7, lifted to its min_factor 0.9")
+    assert chosen.reason.endswith("gives 0.7, lifted to its min_factor 0.9")
 
 
 def test_min_factor_of_another_goal_lifts_nothing():
@@ -122,9 +124,9 @@ def test_min_factor_of_another_goal_lifts_nothing():
 
 
 def test_max_size_is_a_cap():
-    assert cap_by_max_size(Decimal(500)) == SizeCap(Decimal(500), "max_size 500")
+    assert cap_by_max_size(Decimal(500)) == SizeCap(Decimal(500), Text("max_size 500"))
     exact = Decimal("100000.12345678")
-    assert cap_by_max_size(exact, "USD") == SizeCap(exact, "max_size 100000.12")
+    assert cap_by_max_size(exact, "USD") == SizeCap(exact, Text("max_size 100000.12"))
 
 
 def test_no_max_size_is_no_cap():
@@ -201,7 +203,7 @@ def test_a_guard_that_changes_nothing_keeps_the_very_factor(factor, base_size, c
 )
 def test_the_factor_is_rounded_down_to_four_places(cap, after):
     result = hold_within_caps(
-        Decimal("1.3"), Decimal(1000), (SizeCap(Decimal(cap), "max_size"),)
+        Decimal("1.3"), Decimal(1000), (SizeCap(Decimal(cap), Text("max_size")),)
     )
     assert result.factor == Decimal(after)
 
@@ -215,6 +217,9 @@ def test_the_tightest_cap_is_the_one_named():
     result = hold_within_caps(
         Decimal(1),
         Decimal(1000),
-        (SizeCap(Decimal(900), "the looser"), SizeCap(Decimal(800), "the tighter")),
+        (
+            SizeCap(Decimal(900), Text("the looser")),
+            SizeCap(Decimal(800), Text("the tighter")),
+        ),
     )
     assert result.reason == "held at 800: the tighter"

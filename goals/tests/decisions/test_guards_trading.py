@@ -28,6 +28,7 @@ from goals.enums import EdgeGuard, HaltCause, Verdict
 from goals.tests.decisions.test_arbitration import goal_state
 from goals.tests.decisions.test_records import record_of
 from goals.tests.decisions.test_sizing import CALM, UNLIMITED
+from mastertrade.values.in_text import Text
 from mastertrade.values.jsonable import from_plain
 
 BEHIND = Decimal("1.3")
@@ -122,9 +123,10 @@ def test_a_skewed_record_counts_its_worst_loss_once_more_and_says_so():
     answer = guard_edge(BEHIND, asking(replace(CALM, record=record)))
     assert answer.factor == 1
     assert answer.reason == (
-        "the portfolio has 41 closed trades, skewness -2.71: one more loss as large as "
-        "the worst, -2.1 %, is counted, 80 % lower bound -0.004 % per trade: "
-        "no factor above 1"
+        "the portfolio has 41 closed trades, few large losses among small gains "
+        "(skewness -2.71): one more loss as large as the worst, -2.1 %, is counted, "
+        "with 80 % confidence a trade makes -0.004 % or more on average: no factor "
+        "above 1"
     )
 
 
@@ -167,8 +169,10 @@ def test_a_record_logged_before_skewness_was_known_is_judged_by_its_bound_alone(
     stored = {"trades": 40, "mean": "0.002", "lower": "0.001", "upper": "0.003"}
     record = from_plain(GrowthRecord, stored)
     answer = guard_edge(BEHIND, asking(replace(CALM, record=record)))
-    assert answer == GuardAnswer(
-        BEHIND, "the portfolio has 40 closed trades, 80 % lower bound 0.1 % per trade"
+    assert answer.factor == BEHIND
+    assert answer.reason == (
+        "the portfolio has 40 closed trades, with 80 % confidence a trade makes 0.1 % "
+        "or more on average"
     )
 
 
@@ -192,7 +196,7 @@ def test_each_guard_only_lowers_and_says_why(guard, factor, met, position, max_s
 
 def test_a_guard_that_holds_the_size_exactly_leaves_more_than_its_factor(monkeypatch):
     """A factor has four places; what a guard allows is exact."""
-    held = GuardAnswer(Decimal("0.3333"), "a third", Decimal("333.33333333"))
+    held = GuardAnswer(Decimal("0.3333"), Text("a third"), Decimal("333.33333333"))
     monkeypatch.setitem(GUARDS, "edge", lambda factor, inputs: held)
     decision = decide_size(
         SizingInputs(SizeRequest(Decimal(1000)), (goal_state(),), UNLIMITED, CALM)
@@ -202,9 +206,9 @@ def test_a_guard_that_holds_the_size_exactly_leaves_more_than_its_factor(monkeyp
 
 
 def test_a_guard_after_one_that_holds_the_size_lowers_it_further(monkeypatch):
-    held = GuardAnswer(Decimal("0.3333"), "a third", Decimal("333.33333333"))
+    held = GuardAnswer(Decimal("0.3333"), Text("a third"), Decimal("333.33333333"))
     monkeypatch.setitem(GUARDS, "drawdown", lambda factor, inputs: held)
-    lower = GuardAnswer(Decimal("0.1"), "a tenth")
+    lower = GuardAnswer(Decimal("0.1"), Text("a tenth"))
     monkeypatch.setitem(GUARDS, "edge", lambda factor, inputs: lower)
     decision = decide_size(
         SizingInputs(SizeRequest(Decimal(1000)), (goal_state(),), UNLIMITED, CALM)

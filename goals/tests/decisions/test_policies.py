@@ -245,9 +245,9 @@ def test_a_reason_says_what_the_probability_assumes_of_less_than_one_trade(
         trades_left=Decimal(left),
         solved=SolvedFactor(ONE, Decimal("0.3191"), "hash", "test"),
     )
-    solved = PolicyName.DEADLINE_OPTIMAL.rule.ask(goal).gives
+    solved = PolicyName.DEADLINE_OPTIMAL.rule.ask(goal).why
     assert ("if one trade more is made: P 31.91 %" in solved) == (Decimal(left) < 1)
-    for gives in (solved, PolicyName.PACE.rule.ask(goal).gives):
+    for gives in (solved, PolicyName.PACE.rule.ask(goal).why):
         assert gives.endswith(f" {trades})")
 
 

@@ -341,7 +341,7 @@ def test_the_size_itself_is_not_rounded_to_the_factors_places():
 
 def test_the_reason_names_policy_guard_and_verdict():
     assert decide("0", max_size=Decimal(1200)).reason == (
-        "Goal 1 is behind at 0 % (below 30 %): the ladder policy gives 1.3; "
+        "Goal 1 is at 0 % of the way (below 30 %): the ladder policy gives 1.3; "
         "exposure 1.3 → 1.2: held at 1200: max_size 1200; verdict reduce."
     )
 

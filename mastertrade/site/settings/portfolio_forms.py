@@ -15,11 +15,12 @@ from goals.services.challenges import create_challenge
 from goals.services.limit_changes import floor_in_money
 from goals.services.portfolio_settings import FROZEN_ONCE_USED, find_wrong_settings
 from goals.services.portfolios import create_portfolio, is_used, update_portfolio
-from mastertrade.site.forms import REFERENCE, in_page_words
+from mastertrade.site.forms import REFERENCE
 from mastertrade.site.limit_words import CHOICES, WORDS
 from mastertrade.site.service_forms import ServiceForm, floor_field
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.in_text import Text, say
 from mastertrade.values.money import MONEY
 
 NEW_FIELDS = (
@@ -117,13 +118,10 @@ class PortfolioForm(ServiceForm[Portfolio]):
         for name in REFERENCE:
             self.initial.pop(name, None)
 
-    def _floor(self) -> str | None:
+    def _floor(self) -> Text | None:
         """Where the hard floor is, in words; None where there is none."""
         floor = floor_in_money(self.instance, self.now).floor_equity
-        if floor is None:
-            return None
-        currency = self.instance.currency
-        return f"{in_text.money(floor, currency)} {currency}"
+        return None if floor is None else in_text.amount(floor, self.instance.currency)
 
     def notes(self) -> Iterator[str]:
         """Where the floor is if it moved, and the halts that a change does not end."""
@@ -136,11 +134,12 @@ class PortfolioForm(ServiceForm[Portfolio]):
                 why = "it is measured from what you gave"
             elif changed & {*SETS_REFERENCE}:
                 why = "it is measured from the present equity on"
-            yield f"The floor is now {floor} (was {self.floor_before}): {why}."
+            before = self.floor_before
+            yield say("The floor is now {} (was {}): {}.", floor, before, why)
         for halt in self.instance.halts.unresumed(self.now):
-            yield (
-                f"{in_page_words(halt.words)} Changing a limit does not end it: to go "
-                "on, resume trading."
+            yield say(
+                "{} Changing a limit does not end it: to go on, resume trading.",
+                halt.words,
             )
 
     def find_wrong(self) -> Iterable[InvalidInput]:

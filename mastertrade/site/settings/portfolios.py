@@ -19,6 +19,7 @@ from django.views.decorators.http import (
 from goals.models import Portfolio, User
 from goals.projection.presets import PRESETS, Preset, find_preset
 from goals.services.portfolio_settings import time_zones
+from mastertrade.site.figures import show
 from mastertrade.site.limit_words import (
     BASICS,
     IN_A_DAY,
@@ -31,7 +32,6 @@ from mastertrade.site.limit_words import (
 )
 from mastertrade.site.settings.portfolio_forms import ChallengeForm, PortfolioForm
 from mastertrade.site.shell import page, portfolios_of
-from mastertrade.site.wording import in_words
 from mastertrade.values.exceptions import PortfolioIsLive
 from trades.services.deleting import delete_simulation
 from trades.sizing_calls.limits import measure_limits
@@ -88,7 +88,7 @@ def portfolio(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         messages.success(request, f"Saved: {form.instance.name}.")
         for words in form.notes():
-            messages.info(request, in_words(words, now, currency=mine.currency))
+            messages.info(request, show(words, now))
         return redirect("site:portfolio", mine.pk)
     stored = _mine(request, portfolio_id)  # a refused form has changed its own
     preset = _asked_preset(request)
@@ -137,7 +137,7 @@ def delete_portfolio(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     try:
         deleted = delete_simulation(user=mine.user, portfolio_id=mine.pk)
     except PortfolioIsLive as error:
-        messages.error(request, error.on_page)
+        messages.error(request, show(error.on_page))
         return redirect("site:portfolio", mine.pk)
     names = " and ".join(deleted.portfolios)
     messages.success(request, f"Deleted: {names}, with {deleted.trades} trades.")
@@ -199,7 +199,5 @@ def _in_money(mine: Portfolio) -> dict[str, Any]:
         "lines": limits_in_money(mine, found),
         "has_floor": found.has_floor,
         "at_closes": any(one.checked == "closes" for one in found.floors),
-        "stops": [
-            in_words(halt.words, now, currency=mine.currency) for halt in found.halts
-        ],
+        "stops": [show(halt.words, now) for halt in found.halts],
     }

@@ -26,6 +26,7 @@ for name in (
     "when",
     "day",
     "ago",
+    "show",
 ):
     register.filter(name, getattr(figures, name))
 register.filter("words", words)

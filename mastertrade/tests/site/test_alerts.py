@@ -13,9 +13,19 @@ from goals.enums import AlertKind, ChannelKind, DeliveryState, Severity
 from goals.models import AlertDelivery, GoalAlert, User
 from goals.tests.channel_factories import make_alert, make_channel
 from goals.tests.factories import GoalFactory, UserFactory
+from mastertrade.site.alerts import name_alert
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/alerts/"
+# Whose own words are those of the pages.
+PLAIN = {
+    AlertKind.MILESTONE,
+    AlertKind.GOAL_MISSED,
+    AlertKind.GOAL_FAILED,
+    AlertKind.FLOOR_NEAR,
+    AlertKind.DAILY_LIMIT_NEAR,
+    AlertKind.DAILY_RUN_FAILED,
+}
 
 
 @pytest.fixture
@@ -42,6 +52,14 @@ def deliver(alert: GoalAlert, channel, **fields) -> None:
 def unread_in(page: bytes) -> str:
     found = re.search(rb'id="unread"[^>]*>(?:<span class="count">(\d+))?', page)
     return (found[1] or b"").decode()
+
+
+@pytest.mark.parametrize("kind", AlertKind)
+def test_an_alert_is_named_in_the_words_of_the_pages(kind: AlertKind) -> None:
+    name = name_alert(kind)
+    assert "_" not in name
+    assert not {*name.split()} & {"health", "unreachable", "drift"}
+    assert name != kind.replace("_", " ") or kind in PLAIN
 
 
 def test_alerts_are_listed_newest_first(client: Client, user: User) -> None:

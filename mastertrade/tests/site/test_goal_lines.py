@@ -22,6 +22,7 @@ from mastertrade.site.goal_lines import (
     title_of,
 )
 from mastertrade.values.exceptions import DomainError, InvalidInput
+from mastertrade.values.in_text import name, say
 from trades.sizing_calls import limits
 from trades.sizing_calls.decide import plan_next_trade, size_for_goal
 from trades.tests.factories import book_profit, ensure_strategy, import_profits
@@ -69,7 +70,7 @@ def test_a_share_of_the_headroom_asks_for_the_stop_in_words() -> None:
     [
         StopPriceRequired("headroom_share_pct: send stop_price.", on_page="Give it."),
         InvalidInput("base_risk_pct", "makes a base size that rounds down to 0."),
-        DayUnknown("daily_loss_limit_pct could not be read."),
+        DayUnknown(say("{} could not be read.", name("daily_loss_limit_pct"))),
     ],
 )
 def test_a_refused_size_names_no_field_of_the_api(

@@ -11,6 +11,7 @@ from django import forms
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from goals.models import Portfolio
 from goals.services.resuming import halt_trading
@@ -92,11 +93,11 @@ def test_resuming_says_what_ends_where_the_floor_is_and_will_be(client: Client) 
         page.split()
     )
     assert "Hard drawdown : reached: the floor is at 800.00 USDT" in page
-    assert "Default: measured from the present equity, at 560 USDT." in page
+    assert "Default: measured from the present equity, at 560.00 USDT." in page
     assert "1 goal that failed stays failed." in page
     answer = client.post(address_of(portfolio, "resume"), {"floor_equity": "500"})
     (refused,) = answer.context["form"].errors["floor_equity"]
-    assert "Give a “Floor from now on” of 560 or more" in refused
+    assert "Give a “Floor from now on” of 560.00 or more" in strip_tags(refused)
     client.post(address_of(portfolio, "resume"), {"floor_equity": "560"})
     portfolio.refresh_from_db()
     assert portfolio.trading_state == "active"
@@ -119,7 +120,7 @@ def test_where_a_static_floor_goes_is_said_by_who_resumes(
     client.force_login(portfolio.user)
     book_profit(portfolio, Decimal(-300))
     address = address_of(portfolio, "resume")
-    assert "The floor is at 560 USDT then." in text_of(client, address)
+    assert "The floor is at 560.00 USDT then." in text_of(client, address)
     answer = client.post(address, {"reason": "", **sent})
     portfolio.refresh_from_db()
     if peak is None:

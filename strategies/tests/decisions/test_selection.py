@@ -196,8 +196,8 @@ def test_among_equals_the_first_name_decides_and_the_reason_says_so():
         ProgressBand.BEHIND, (candidate("b", "breakout"), candidate("a"))
     )
     assert selection.reason == (
-        "A goal that is behind wants an aggressive strategy; a (momentum, moderate) "
-        "fits best with 1, tied with b: the first by name is taken."
+        "Below 30 % of the way an aggressive strategy is asked for; a (momentum, "
+        "moderate) fits best with 1, tied with b: the first by name is taken."
     )
 
 

@@ -89,8 +89,8 @@ BEHIND = OpenApiExample(
         "quantity": "0.026000000000",
         "adjustment_factor": "1.3000",
         "verdict": "allow",
-        "reason": "Goal 1 is behind at 0 % (below 30 %): the ladder policy gives 1.3; "
-        "verdict allow.",
+        "reason": "Goal 1 is at 0 % of the way (below 30 %): the ladder policy gives "
+        "1.3; verdict allow.",
         "band": "behind",
         "progress_pct": "0.000000",
         "policy": "ladder",

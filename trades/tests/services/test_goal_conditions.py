@@ -136,7 +136,7 @@ def test_the_entry_on_the_last_trading_day_achieves_a_goal_at_its_target() -> No
     )
     says = f"Goal {goal.pk} is at its target ("
     assert decision.reason.startswith(says)
-    assert "%), not achieved yet: 1 of 2 trading days; the ladder" in decision.reason
+    assert "%), not reached yet: 1 of 2 trading days; the ladder" in decision.reason
     assert "is achieved" not in decision.reason
     assert decision.adjusted_size > 0
 

@@ -27,6 +27,15 @@
     }
   });
 
+  // What is unfolded stays so where its part comes anew.
+  let unfolded = [];
+  document.addEventListener("htmx:oobBeforeSwap", () => {
+    unfolded = [...document.querySelectorAll("details[id][open]")].map(({ id }) => id);
+  });
+  document.addEventListener("htmx:oobAfterSwap", () => {
+    for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+  });
+
   document.addEventListener("htmx:afterRequest", (event) => {
     const { xhr } = event.detail;
     const answered = [200, 304, 422].includes(xhr.status);

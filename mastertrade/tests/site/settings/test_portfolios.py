@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from goals.enums import PortfolioKind
 from goals.models import Portfolio, TradingHalt, User
@@ -189,16 +190,19 @@ def test_a_change_that_measures_the_floor_anew_says_so(
     for name in ("drawdown_mode", "drawdown_of", "drawdown_locks_at", "floor_in"):
         assert "measures the floor anew" in form.fields[name].help_text, name
     _, floor = save(client, portfolio, drawdown_mode="static")
-    assert floor == (
-        "The floor is now 680 USDT (was 800 USDT): it is measured from the present "
-        "equity on."
+    assert strip_tags(floor) == (
+        "The floor is now 680.00 USDT (was 800.00 USDT): it is measured from the "
+        "present equity on."
     )
     _, floor = save(client, portfolio, hard_drawdown_pct="30")
-    assert floor == (
-        "The floor is now 595 USDT (was 680 USDT): the percentages changed."
+    assert strip_tags(floor) == (
+        "The floor is now 595.00 USDT (was 680.00 USDT): the percentages changed."
     )
     _, floor = save(client, portfolio, floor_equity="700")
-    assert "The floor is now 700 USDT (was 595 USDT): it is measured from what" in floor
+    assert (
+        "The floor is now 700.00 USDT (was 595.00 USDT): it is measured from what"
+        in strip_tags(floor)
+    )
     assert len(save(client, portfolio, max_trades_per_day="9")) == 1
 
 
