@@ -14,6 +14,7 @@ from playwright.sync_api import Page
 
 from goals.enums import GoalType
 from mastertrade.db.queue import defer
+from tests.browser.pages import WIDER_THAN_THE_SCREEN
 from tests.browser.test_content_security import sign_in
 from tests.http import make_busy_trader
 from trades.models import ReplayRun, Trade
@@ -24,7 +25,6 @@ from trades.tests.prices import wander
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 NARROW = {"width": 380, "height": 800}
-WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth > window.innerWidth"
 
 
 @pytest.fixture
