@@ -28,6 +28,7 @@ LABELS = {
 }
 # A time as sentences of the API have it.
 ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
+NO_NUMBER = "Must be a number, such as 2500.50."
 
 
 def in_page_words(text: str, labels: Mapping[str, str] = LABELS) -> str:
@@ -66,7 +67,7 @@ def decimal_field(
         max_digits=column[0],
         decimal_places=column[1],
         widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
-        error_messages={"invalid": "Must be a number, such as 2500.50."},
+        error_messages={"invalid": NO_NUMBER},
         **more,
     )
     setattr(field, "to_python", partial(read_number, field))  # noqa: B010
