@@ -26,8 +26,8 @@ from mastertrade.values.money import PERCENT, exactly
 from trades.sizing_calls.what_if import Change, WhatIf, ask_what_if
 
 MEASURES = (
-    (Measure.RETURN.value, "to make a percentage"),
-    (Measure.INCOME.value, "to make money"),
+    (Measure.RETURN.value, "a percentage"),
+    (Measure.INCOME.value, "an income"),
     (Measure.VALUE.value, "a portfolio worth"),
 )
 PERIODS = (
@@ -64,7 +64,6 @@ LABELS = {
     "best_day_max_pct": "Best day at most, in % of the profit",
 }
 HINTS = {
-    "target_value": "Percent for a percentage, else in the portfolio's currency.",
     "recurring": "The next period's goal begins when this one ends.",
     "target_date": "Its last day.",
     "policy": "Ladder: 1.3 below 30 % of the way, 1.0 up to 80 %, 0.7 from there. "
@@ -110,14 +109,19 @@ class GoalForm(ServiceForm[FinancialGoal]):
                 field.error_messages["invalid"] = NO_NUMBER
         if "stop_penalty" in self.fields:
             self.fields["stop_penalty"].required = False
-        self._explain_target_date(self.fields["target_date"])
+        self._explain(self.fields["target_value"], self.fields["target_date"])
 
-    def _explain_target_date(self, field: forms.Field) -> None:
+    def _explain(self, target: forms.Field, date: forms.Field) -> None:
         """Only a new goal's date is chosen for the user, and only some have none."""
+        currency = self.instance.portfolio.currency
         if self.is_new:
-            field.help_text += " Default: the end of the period."
+            target.help_text = f"Percent, or money in {currency}."
+            date.help_text += " Default: the end of the period."
         else:
-            field.required = self.instance.kind.calendar is not None
+            kind = self.instance.kind
+            unit = "%" if kind.measures is Measure.RETURN else currency
+            target.label = f"{target.label}, in {unit}"
+            date.required = kind.calendar is not None
 
     def clean_stop_penalty(self) -> Decimal:
         """An empty field leaves it."""
@@ -151,7 +155,7 @@ class NewGoalForm(GoalForm):
         required=False,
         label="When",
         initial=CalendarPeriod.MONTH,
-        help_text="Of its own last day, give that below.",
+        help_text="Or give its last day.",
     )
 
     def clean(self) -> dict[str, Any]:

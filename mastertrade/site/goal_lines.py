@@ -287,7 +287,8 @@ def _refusal_words(refusal: DomainError | None, now: datetime) -> SafeString:
 def title_of(goal: FinancialGoal) -> SafeString:
     """ "5 % in November", "30,000 USDT by 30 Jun 2027"."""
     if goal.kind.measures is Measure.RETURN:
-        what = format_html("{}", figures.fine_percent(goal.target_value))
+        pct = figures.fine_percent(goal.target_value)
+        what = format_html('<span class="whole">{}</span>', pct)
     else:
         what = format_html(
             '<span class="money">{}</span> {}',

@@ -97,7 +97,7 @@ def test_a_goal_is_made_with_its_pace_and_chance_before_saving(
     page.goto(f"/goals/new/?portfolio={goal.portfolio_id}")
     assert serious_violations(page) == []
 
-    page.get_by_label("to make money").check()
+    page.get_by_label("an income").check()
     page.get_by_label("How much").fill("60")
     page.get_by_label("When").select_option("year")
     ahead = page.locator("#forecast")
