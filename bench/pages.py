@@ -4,9 +4,10 @@ Time at the server of the whole request, statements, and what a browser loads fo
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from gzip import compress
 from pathlib import Path
 from time import perf_counter
@@ -46,11 +47,11 @@ WHERE g.goal_id = %(goal_id)s
 """
 MOST_P95 = Target(150, at_least=False, unit=" ms")
 MOST_ANSWER = Target(200, at_least=False, unit=" ms")
-# What a slider sends.
-MOVES = {
-    "the base size": "base_risk=1.4",
-    "the hard floor": "hard_drawdown_pct=12",
-    "a policy to be solved": "policy=deadline_optimal",
+# What a slider sends as it moves on.
+MOVES: dict[str, Callable[[int], str]] = {
+    "the base size": lambda at: f"base_risk={1 + at / 20:g}",
+    "the hard floor": lambda at: f"hard_drawdown_pct={10 + at / 2:g}",
+    "a solved policy": lambda at: f"policy=deadline_optimal&stop_penalty={at / 10:g}",
 }
 NO_SLOWER = Target(1.25, at_least=False)
 LIGHTEST = Target(200, at_least=False, unit=" kB")
@@ -84,16 +85,17 @@ def measure() -> Iterator[Row]:
             NO_SLOWER,
         )
     for name, moved in MOVES.items():
-        path = _goal_path(many) + f"what-if/?rough=1&{moved}"
-        p95 = _p95(_times(many_browser, path))
-        yield Row(
-            f"what-if while {name} moves, p95",
-            show(p95),
-            "",
-            None,
-            MOST_ANSWER,
-            p95 * 1000,
-        )
+        for when, rough in (("while {} moves", "rough=1&"), ("once {} stands", "")):
+            asked = f"{_goal_path(many)}what-if/?{rough}"
+            times = _times(many_browser, partial(_moved_to, asked, moved))
+            yield Row(
+                f"what-if {when.format(name)}, p95",
+                show(_p95(times)),
+                "",
+                None,
+                MOST_ANSWER if rough else None,
+                _p95(times) * 1000,
+            )
     for name, path in (("today", "/"), ("a goal", _goal_path(many))):
         plain, packed = _weigh(many_browser, path)
         yield Row(
@@ -160,9 +162,10 @@ def _browser(trader: Trader) -> Client:
     return browser
 
 
-def _times(browser: Client, path: str) -> list[float]:
+def _times(browser: Client, asked: str | Callable[[int], str]) -> list[float]:
     times = []
     for number in range(WARM_UP + REQUESTS):
+        path = asked if isinstance(asked, str) else asked(number)
         begin = perf_counter()
         answer = browser.get(path)
         took = perf_counter() - begin
@@ -171,6 +174,10 @@ def _times(browser: Client, path: str) -> list[float]:
         if number >= WARM_UP:
             times.append(took)
     return sorted(times)
+
+
+def _moved_to(asked: str, moved: Callable[[int], str], at: int) -> str:
+    return asked + moved(at)
 
 
 def _p95(times: Sequence[float]) -> float:

@@ -70,12 +70,14 @@ def find_bunches(growths: Numbers, opened: Numbers, closed: Numbers) -> Bunches 
 def _number(begins: Floats, ends: Floats) -> Indices:
     """Each trade's bunch, ascending."""
     most = max(begins.size // FEWEST_BUNCHES, 1)
-    which = np.empty(begins.size, dtype=np.intp)
+    which = np.arange(begins.size)
     # Where a bunch that begins with each trade stops, if nothing stops it before.
-    until = np.searchsorted(begins, ends, side="left")
+    until = np.maximum(np.searchsorted(begins, ends, side="left"), which + 1)
+    if np.array_equal(until, which + 1):  # no two were open at once
+        return which
     first = number = 0
     while first < begins.size:
-        after = min(max(int(until[first]), first + 1), first + most)
+        after = min(int(until[first]), first + most)
         which[first:after] = number
         first, number = after, number + 1
     return which

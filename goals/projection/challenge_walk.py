@@ -122,6 +122,8 @@ class Walk:
                 trades = self.question.trades_now
             for left in range(trades, 0, -1):
                 self._trade((days or MOST_DAYS) - day, left)
+                if self.given_up:
+                    break
                 self.passed.append(sum(self.passed_by_day))
             self._end_day()
             self.passed[-1] = sum(self.passed_by_day)

@@ -8,6 +8,7 @@ Trades left are a random number (`TradesLeft`), or a known one as an int.
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 from math import exp, log, log1p
 from statistics import NormalDist
 
@@ -43,6 +44,8 @@ FAN_STEPS = 60
 # How far above the unreachable limit the cheap estimate must be to be believed: no
 # record is a normal distribution.
 SURELY_REACHABLE = 0.15
+# Upper ends of bands, each with its edge: half a megabyte at most.
+MOST_KEPT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,15 +226,20 @@ def is_unreachable(
         edge.trades_a_step,
         nearer=edge.nearer,
     )
-    upper = walked.chance(
-        edge.tilted(edge.highest_mean), trades_left, nodes=COARSE_NODES
-    )
+    upper = _upper_end(walked, edge, trades_left)
     if upper < UNREACHABLE:
         return (
             f"even at factor {max_factor:g} and the upper bound of the edge, the "
             f"probability is {_below_unreachable(upper)}"
         )
     return None
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _upper_end(walked: Walked, edge: Edge, trades_left: TradesLeft | int) -> float:
+    """Of the band; kept, as a page asks it again while its edge stays."""
+    drawn = edge.tilted(edge.highest_mean)
+    return walked.chance(drawn, trades_left, nodes=COARSE_NODES)
 
 
 def most_trades(trades_left: TradesLeft | int) -> int:

@@ -5,6 +5,7 @@ All walk the same draws, so that their differences are surer than each figure.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from goals.projection.evaluate import (
     as_function,
     each_of,
 )
-from goals.projection.forecast import COARSE_NODES
+from goals.projection.forecast import BAND_NODES, COARSE_NODES
+from goals.projection.grouping import SHARE
 from goals.projection.mixture import NODES_OF_MANY, Walked
 from goals.projection.simulation import draw_table
 from goals.projection.trades_left import TradesLeft
@@ -25,9 +27,10 @@ from goals.projection.walks import walk
 
 # Constant sizes that are tried, both ends among them.
 SIZES = 9
-WALKS, WALKS_OF_MANY = 4_000, 2_000
-# More draws than this are walked several at once, and so many of them by fewer walks.
-MOST_STEPS, FEW_STEPS = 240, 120
+# Of so many steps or fewer there are more walks.
+FEW_STEPS, WALKS = 120, 4_000
+# Draws of an edge, four megabytes each at most.
+MOST_KEPT = 4
 DEEP = 0.1
 # As well as: a probability within a point.
 AS_WELL = 0.01
@@ -42,10 +45,32 @@ FALLS, HITS = "fall_10_probability", "breach_probability"
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """A way to size: its policy, and whether its factors depend on the trades left."""
+    """A way to size: its policy, and whether its factors depend on the trades left.
+
+    `probability` to touch the goal, where it is known already.
+    """
 
     policy: Policy
     reads_time: bool = True
+    probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fineness:
+    """How closely points are looked at.
+
+    `nodes` of the grid; a policy is asked again after `share` of the trades left. More
+    draws than `steps` are walked several at once, by `walks`.
+    """
+
+    nodes: int = COARSE_NODES
+    share: float = SHARE
+    steps: int = 240
+    walks: int = 2_000
+
+
+EXACT = Fineness()
+ROUGH = Fineness(BAND_NODES, 1 / 6, 60, 1_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +114,18 @@ def measure_frontier(
     equity: float = 1.0,
     stop_loss: Stop = None,
     seed: int = 0,
-    nodes: int = COARSE_NODES,
+    fineness: Fineness = EXACT,
 ) -> Frontier:
     """The frontier of a goal; units as in `goals.projection.forecast`.
 
-    P(reach) is by induction on a grid of so many `nodes`, as in a projection; the rest
-    by 4,000 walks, of many trades by 2,000.
+    P(reach) is by induction on a grid, as in a projection; the rest by walks.
     """
     drawn = edge.tilted(edge.shrunk_mean)
-    walks = _Draws.make(drawn, trades_left, edge.trades_a_step, seed)
+    walks = _draw(edge, trades_left, seed, fineness)
     a_day = trades_left.expected / days_left if days_left > 0 else 0.0
     stop = each_of(stop_loss, walks.each)
 
-    def point(sizing: Sizing) -> FrontierPoint:
+    def chance(sizing: Sizing) -> float:
         walked = Walked(
             sizing.policy,
             goal_return,
@@ -109,11 +133,17 @@ def measure_frontier(
             equity,
             edge.trades_a_step,
             sizing.reads_time,
+            fineness.share,
             nearer=edge.nearer,
         )
-        probability = walked.chance(
-            drawn, trades_left, nodes=nodes, counts=NODES_OF_MANY
+        return walked.chance(
+            drawn, trades_left, nodes=fineness.nodes, counts=NODES_OF_MANY
         )
+
+    def point(sizing: Sizing) -> FrontierPoint:
+        probability = sizing.probability
+        if probability is None:
+            probability = chance(sizing)
         choose = walks.by_steps(as_function(sizing.policy))
         found = walk(choose, walks.growths, walks.ends, goal_return, stop, equity)
         days = None
@@ -214,34 +244,33 @@ class _Draws:
     each: float
     expected: float
 
-    @classmethod
-    def make(
-        cls,
-        drawn: tuple[Floats, Floats],
-        trades_left: TradesLeft,
-        trades_a_step: float,
-        seed: int,
-    ) -> "_Draws":
-        generator = np.random.default_rng(seed)
-        numbers, weights = trades_left.chances()
-        longest = max(int(np.ceil(numbers[-1] / trades_a_step)), 1)
-        together = -(-longest // MOST_STEPS)
-        steps = -(-longest // together)
-        walks = WALKS if steps <= FEW_STEPS else WALKS_OF_MANY
-        values, table = drawn[0], draw_table(drawn[1])
-        growths = np.zeros((steps, walks))
-        for _ in range(together):
-            places = generator.integers(0, table.size, growths.shape, dtype=np.uint16)
-            growths += values[table[places]]
-        each = trades_a_step * together
-        counts = generator.choice(numbers, walks, p=weights) / each
-        below = np.floor(counts)
-        ends = below + (generator.random(walks) < counts - below)
-        return cls(growths, ends.astype(np.intp), each, trades_left.expected)
-
     def by_steps(self, choose: PolicyFunction) -> PolicyFunction:
         def at_step(step: int, equity: Floats, *seen: Floats) -> Floats:
             left = max(round(self.expected - step * self.each), 1)
             return choose(left, equity, *seen)
 
         return at_step
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _draw(edge: Edge, left: TradesLeft, seed: int, fineness: Fineness) -> _Draws:
+    """Kept, as a limit or a policy that is moved changes no draw."""
+    generator = np.random.default_rng(seed)
+    numbers, weights = left.chances()
+    longest = max(int(np.ceil(numbers[-1] / edge.trades_a_step)), 1)
+    together = -(-longest // fineness.steps)
+    steps = -(-longest // together)
+    walks = fineness.walks
+    if fineness is EXACT and steps <= FEW_STEPS:
+        walks = WALKS
+    values, chances = edge.tilted(edge.shrunk_mean)
+    table = draw_table(chances)
+    growths = np.zeros((steps, walks))
+    for _ in range(together):
+        places = generator.integers(0, table.size, growths.shape, dtype=np.uint16)
+        growths += values[table[places]]
+    each = edge.trades_a_step * together
+    counts = generator.choice(numbers, walks, p=weights) / each
+    below = np.floor(counts)
+    ends = below + (generator.random(walks) < counts - below)
+    return _Draws(growths, ends.astype(np.intp), each, left.expected)

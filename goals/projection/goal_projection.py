@@ -23,8 +23,6 @@ from goals.projection.frontier import (
     measure_frontier,
     spread_factors,
 )
-from goals.projection.grouping import sum_of
-from goals.projection.outcomes import take_outcomes
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import DeadlineTable, solve
 from goals.projection.streaks import Streaks, measure_streaks
@@ -40,14 +38,10 @@ HUNDREDTHS = 100
 MOST_KEPT = 200
 # The same as `MOST_SUGGESTED` where each number of trades has a table to solve.
 MOST_SOLVED = 400
-# How fine a table is that is solved to find a suggestion, and not kept.
-SUGGESTED_FINENESS = 0.5
 NO_EVIDENCE = (
     "The record is no evidence of an edge: a larger size then buys probability with "
     "deeper falls, and the guard allows no factor above 1."
 )
-# Rows of such a table: of more trades, a row stands for several.
-SUGGESTED_ROWS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,16 +259,7 @@ def _policy_toward(policy: GoalPolicy, trades: int, target: float) -> GoalPolicy
     path = policy.path.toward(round_to(Decimal(target), RATIO))
     if policy.table is None:
         return replace(policy, path=path)
-    asked = policy.table.inputs.toward(min(trades, SUGGESTED_ROWS), path.goal_return)
-    each = max(trades / asked.trades_left, 1.0)
-    compressed = sum_of(take_outcomes(asked.growths, asked.probabilities, 1.0), each)
-    asked = replace(
-        asked,
-        growths=tuple(compressed.values.tolist()),
-        probabilities=tuple(compressed.probabilities.tolist()),
-        barrier=asked.barrier.each(each),
-        fineness=SUGGESTED_FINENESS,
-    )
+    asked, each = policy.table.inputs.toward(trades, path.goal_return).roughly(trades)
     return replace(policy, path=path, table=solve(asked), trades_a_row=each)
 
 

@@ -31,6 +31,7 @@ from goals.projection.challenge_policy import ChallengePolicy
 from goals.projection.challenge_rules import Seen
 from goals.projection.deadline import row_of
 from goals.projection.edge import Edge
+from goals.projection.grouping import sum_of
 from goals.projection.outcomes import take_outcomes
 from goals.projection.types import Flags, Floats
 from mastertrade.values.jsonable import to_plain
@@ -42,6 +43,9 @@ STOP_PENALTY = 1.0
 # tables then do for a whole period.
 TRADES_STEP = 20
 MOST_TABLE_TRADES = 2_000
+# A table that is solved to look at, and not kept: its rows, of many trades several
+# each, and how fine it is.
+ROUGH_ROWS, ROUGH_FINENESS = 60, 0.5
 CHANCES = 65_535  # a probability is stored as n parts of this
 
 
@@ -73,6 +77,22 @@ class DeadlineInputs:
         return replace(
             self, trades_left=round_up(trades_left), goal_return=float(goal_return)
         )
+
+    def roughly(self, trades: int) -> tuple["DeadlineInputs", float]:
+        """The same question for a quick table, and how many trades a row of it is."""
+        rows = round_up(min(trades, ROUGH_ROWS))
+        each = max(trades / rows, 1.0)
+        alone = take_outcomes(self.growths, self.probabilities, 1.0)
+        summed = sum_of(alone, each)
+        asked = replace(
+            self,
+            trades_left=rows,
+            growths=tuple(summed.values.tolist()),
+            probabilities=tuple(summed.probabilities.tolist()),
+            barrier=self.barrier.each(each),
+            fineness=ROUGH_FINENESS,
+        )
+        return asked, each
 
     def lay(self) -> tuple[Plan, States]:
         """The steps and the grid that the table is solved on."""

@@ -27,6 +27,7 @@ LABELS = {
     "peak_equity": "Peak of the floor",
     "floor_equity": "Floor today",
 }
+NO_NUMBER = "Must be a number, such as 2500.50."
 
 
 def read_number(field: forms.IntegerField, value: Any) -> Any:
@@ -57,7 +58,7 @@ def decimal_field(
         max_digits=column[0],
         decimal_places=column[1],
         widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
-        error_messages={"invalid": "Must be a number, such as 2500.50."},
+        error_messages={"invalid": NO_NUMBER},
         **more,
     )
     setattr(field, "to_python", partial(read_number, field))  # noqa: B010

@@ -1,6 +1,6 @@
 """The frontier of a goal, drawn: what each size buys, and what it costs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.utils.html import format_html, format_html_join
@@ -12,7 +12,7 @@ from goals.projection.goal_projection import GoalFrontier
 from mastertrade.site import figures
 from mastertrade.values.money import HUNDRED
 
-WIDTHS = {"wide": (560, 280, 440), "narrow": (340, 250, 250)}
+WIDTHS = {"wide": (560, 280, 528), "narrow": (340, 250, 308)}
 LEFT, TOP, BOTTOM = 40, 10, 40
 TICKS = 4
 COST_WORDS = {FALLS: "chance to fall more than 10 %", HITS: "chance of the floor"}
@@ -36,7 +36,10 @@ class FrontierRow:
 
 @dataclass(frozen=True, slots=True)
 class FrontierView:
+    """`legend`: the shapes of policies, and their names."""
+
     drawings: tuple[SafeString, ...]
+    legend: tuple[tuple[str, str], ...]
     rows: tuple[FrontierRow, ...]
     verdict: str
 
@@ -50,7 +53,8 @@ def show_frontier(frontier: GoalFrontier, own: PolicyName) -> FrontierView:
     policies = [(PolicyName(name), point) for name, point in found.policies.items()]
     shown = [one for one in policies if one[0] is not PolicyName.CONSTANT]
     return FrontierView(
-        drawings=tuple(_draw(kind, sizes, shown, own, found.cost) for kind in WIDTHS),
+        drawings=tuple(_draw(kind, sizes, shown, found.cost) for kind in WIDTHS),
+        legend=tuple((SHAPES[one], _name(one, own)) for one, _ in shown),
         rows=tuple(_rows(sizes, policies, own)),
         verdict=frontier.verdict.replace("_", " "),
     )
@@ -68,8 +72,11 @@ def _rows(
     for policy, point in policies:
         if policy is PolicyName.CONSTANT and own is not policy:
             continue
-        name = policy.replace("_", " ").capitalize()
-        yield _row(f"{name}, now" if policy is own else name, point, own=policy is own)
+        yield _row(_name(policy, own).capitalize(), point, own=policy is own)
+
+
+def _name(policy: PolicyName, own: PolicyName) -> str:
+    return policy.replace("_", " ") + (", now" if policy is own else "")
 
 
 def _row(name: str, point: FrontierPoint, *, own: bool) -> FrontierRow:
@@ -88,7 +95,6 @@ def _draw(
     kind: str,
     sizes: list[tuple[str, FrontierPoint]],
     policies: list[tuple[PolicyName, FrontierPoint]],
-    own: PolicyName,
     cost: str,
 ) -> SafeString:
     """Chance to arrive against the chance of the floor, or of a deep fall."""
@@ -120,7 +126,14 @@ def _draw(
                     name,
                 )
             )
-    parts += _policies(policies, own, at, base)
+    parts += [
+        format_html(
+            '<path class="k-poldot" transform="translate({} {})" d="{}"/>',
+            *at(point),
+            SHAPES[policy],
+        )
+        for policy, point in policies
+    ]
     label = (
         f"Chance to arrive against the {words}, for constant sizes and policies. The "
         "table says the same in figures."
@@ -133,42 +146,6 @@ def _draw(
         label,
         format_html_join("", "{}", ((part,) for part in parts)),
     )
-
-
-def _policies(
-    policies: list[tuple[PolicyName, FrontierPoint]],
-    own: PolicyName,
-    at: Callable[[FrontierPoint], tuple[str, str]],
-    base: int,
-) -> list[SafeString]:
-    """Their shapes, and their names one below the other where they are near."""
-    found: list[SafeString] = []
-    taken: list[float] = []
-    for policy, point in sorted(policies, key=lambda one: -one[1].probability):
-        x, y = at(point)
-        found.append(
-            format_html(
-                '<path class="k-poldot" transform="translate({} {})" d="{}"/>',
-                x,
-                y,
-                SHAPES[policy],
-            )
-        )
-        place = float(y) + 4
-        while any(abs(place - other) < 15 for other in taken):
-            place += 3
-        place = min(place, base - 2)
-        taken.append(place)
-        name = policy.replace("_", " ")
-        found.append(
-            format_html(
-                '<text class="halo t-plan" x="{}" y="{}">{}</text>',
-                f"{float(x) + 12:.1f}",
-                f"{place:.1f}",
-                f"{name}, now" if policy is own else name,
-            )
-        )
-    return found
 
 
 def _axes(

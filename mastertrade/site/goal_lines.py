@@ -3,7 +3,7 @@
 Of one portfolio and by a constant number of statements.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -106,17 +106,51 @@ def read_lines(
         limits = measure_limits(
             user=user, portfolio_id=portfolio.pk, now=now, with_next_size=True
         )
-    titles = {goal.pk: title_of(goal) for goal in goals}
-    for first in list(_states(limits.next_size))[:1]:
-        if first.goal_id not in titles:  # another one decides
-            decider = portfolio.goals.get(pk=first.goal_id)
-            decider.portfolio = portfolio
-            titles[decider.pk] = title_of(decider)
+    deciding = _Deciding.of(limits.next_size, portfolio, goals)
     measured = [
-        (goal, figures_of(goal, portfolio, limits, titles, now)) for goal in goals
+        (goal, figures_of(goal, portfolio, limits, deciding, now)) for goal in goals
     ]
     urgent = sorted(measured, key=_order)[:most]
-    return [_line(goal, of, titles[goal.pk], now) for goal, of in urgent]
+    return [_line(goal, of, now) for goal, of in urgent]
+
+
+@dataclass(frozen=True, slots=True)
+class _Deciding:
+    """The goals that take part in a size asked for now, and the one that decides."""
+
+    size: NextSize | None
+    states: Mapping[int, GoalState]
+    first: GoalState | None
+    title: SafeString
+
+    @classmethod
+    def of(
+        cls,
+        size: NextSize | None,
+        portfolio: Portfolio,
+        goals: Sequence[FinancialGoal],
+    ) -> "_Deciding":
+        if size is None or not size.states:
+            return cls(size, {}, None, SafeString(""))
+        first = min(size.states, key=rank)
+        decider = next((goal for goal in goals if goal.pk == first.goal_id), None)
+        if decider is None:
+            decider = portfolio.goals.get(pk=first.goal_id)
+            decider.portfolio = portfolio
+        states = {one.goal_id: one for one in size.states}
+        return cls(size, states, first, title_of(decider))
+
+    def waits(self, goal: FinancialGoal) -> tuple[SafeString | None, str]:
+        """The goal that decides in its place, and why; None where it decides itself."""
+        first, own = self.first, self.states.get(goal.pk)
+        if first is None or own is None or own is first:
+            return None, ""
+        because = "is the older one"
+        if first.priority != own.priority:
+            because = "has the higher priority"
+        elif first.deadline != own.deadline:
+            because = "ends sooner"
+        return self.title, because
 
 
 def _order(of: tuple[FinancialGoal, GoalFigures]) -> tuple[int, datetime, int, int]:
@@ -125,14 +159,12 @@ def _order(of: tuple[FinancialGoal, GoalFigures]) -> tuple[int, datetime, int, i
     return urgency_of(measured), ends_at, goal.priority, goal.pk
 
 
-def _line(
-    goal: FinancialGoal, of: GoalFigures, title: SafeString, now: datetime
-) -> GoalLine:
+def _line(goal: FinancialGoal, of: GoalFigures, now: datetime) -> GoalLine:
     expected = of.expected_pct
     return GoalLine(
         goal=goal,
         figures=of,
-        title=title,
+        title=title_of(goal),
         url=reverse("site:goal", args=[goal.pk]),
         pill=pill_of(of),
         health=health_of(of),
@@ -150,7 +182,7 @@ def figures_of(
     goal: FinancialGoal,
     portfolio: Portfolio,
     limits: LimitsNow,
-    titles: dict[int, SafeString],
+    deciding: _Deciding,
     now: datetime,
 ) -> GoalFigures:
     """What the sentence of a goal is made of, now."""
@@ -159,7 +191,7 @@ def figures_of(
     if pace.pace_gap_pct is not None:
         gap = pace.pace_gap_pct * (goal.target_value - goal.start_value) / HUNDRED
     cause: str | None = getattr(goal, "failure_cause", None)
-    decided_by, because = _decider(goal, limits.next_size, titles)
+    decided_by, because = deciding.waits(goal)
     halt = limits.halts[0] if limits.halts else None
     nearest = [one for one in limits.floors if one.limit in HARD and one.binding]
     return GoalFigures(
@@ -189,7 +221,7 @@ def figures_of(
             one.words for one in goal.find_open_at_target(goal.progress)
         ),
         odds=_odds(goal, limits.next_size),
-        next_factor=_next_factor(goal, limits.next_size, now),
+        next_factor=_next_factor(goal, deciding, now),
         decided_by=decided_by,
         decided_because=because,
         headroom=Headroom(nearest[0].limit, nearest[0].losing_trades)
@@ -224,16 +256,12 @@ def _odds(goal: FinancialGoal, size: NextSize | None) -> Odds | None:
     return Odds(goal.probability, goal.probability_low, goal.probability_high, trades)
 
 
-def _states(size: NextSize | None) -> Iterable[GoalState]:
-    """The goals that take part in a size asked for now, the deciding one first."""
-    return () if size is None else sorted(size.states, key=rank)
-
-
 def _next_factor(
-    goal: FinancialGoal, size: NextSize | None, now: datetime
+    goal: FinancialGoal, deciding: _Deciding, now: datetime
 ) -> NextFactor | None:
     """None for a goal that takes no part."""
-    if size is None or all(one.goal_id != goal.pk for one in size.states):
+    size = deciding.size
+    if size is None or goal.pk not in deciding.states:
         return None
     if size.decision is None:
         refusal = _refusal_words(size.refusal, now)
@@ -256,27 +284,11 @@ def _refusal_words(refusal: DomainError | None, now: datetime) -> SafeString:
     return figures.show(cased(said, str.lower), now)
 
 
-def _decider(
-    goal: FinancialGoal, size: NextSize | None, titles: dict[int, SafeString]
-) -> tuple[SafeString | None, str]:
-    """The goal that decides in its place, and why; None where it decides itself."""
-    states = list(_states(size))
-    own = next((one for one in states if one.goal_id == goal.pk), None)
-    if own is None or states[0] is own:
-        return None, ""
-    first = states[0]
-    because = "is the older one"
-    if first.priority != own.priority:
-        because = "has the higher priority"
-    elif first.deadline != own.deadline:
-        because = "ends sooner"
-    return titles.get(first.goal_id, SafeString("another goal")), because
-
-
 def title_of(goal: FinancialGoal) -> SafeString:
     """ "5 % in November", "30,000 USDT by 30 Jun 2027"."""
     if goal.kind.measures is Measure.RETURN:
-        what = format_html("{}", figures.fine_percent(goal.target_value))
+        pct = figures.fine_percent(goal.target_value)
+        what = format_html('<span class="whole">{}</span>', pct)
     else:
         what = format_html(
             '<span class="money">{}</span> {}',

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -14,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import conditional_page, require_safe
 
 from goals.decisions.progress import Pace
-from goals.enums import ConditionName, GoalStatus
+from goals.enums import ConditionName, GoalStatus, Measure
 from goals.models import FinancialGoal
 from mastertrade.site import figures
 from mastertrade.site.goal_chart import ends_at, read_chart, read_days
@@ -235,25 +236,40 @@ def table_of_goal(request: HttpRequest, goal_id: int) -> HttpResponse:
     rows = [
         {
             "at": day.at,
-            "value": value_of(goal, day.value, signed=True),
-            "pace": _pace_at(goal, day.at),
-            "hard": None if day.hard is None else value_of(goal, day.hard, signed=True),
-            "soft": None if day.soft is None else value_of(goal, day.soft, signed=True),
+            "value": _cell(goal, day.value),
+            "pace": _cell(goal, _pace_at(goal, day.at)),
+            "hard": _cell(goal, day.hard),
+            "soft": _cell(goal, day.soft),
         }
         for day in shown
     ]
     context = {"goal": goal, "title": title_of(goal), "rows": rows, "page": shown}
     context["until"] = ends_at(goal, now)
+    context["unit"] = _unit_of(goal)
     return render(request, "site/goal_table.html", context)
 
 
+def _unit_of(goal: FinancialGoal) -> str:
+    return "%" if goal.kind.measures is Measure.RETURN else goal.portfolio.currency
+
+
+def _cell(goal: FinancialGoal, value: Decimal | None) -> SafeString | str:
+    """Without its unit, which is the table's."""
+    if value is None:
+        return "none"
+    if goal.kind.measures is Measure.RETURN:
+        return figures.fine_percent(value, signed=True).removesuffix(" %")
+    is_worth = goal.kind.measures is Measure.VALUE
+    return figures.money(value, goal.portfolio.currency, signed=not is_worth)
+
+
 @exactly
-def _pace_at(goal: FinancialGoal, at: datetime) -> SafeString | None:
+def _pace_at(goal: FinancialGoal, at: datetime) -> Decimal | None:
     expected = goal.pace_at(at).expected_progress_pct
     if expected is None:
         return None
     way = goal.target_value - goal.start_value
-    return value_of(goal, goal.start_value + way * expected / HUNDRED, signed=True)
+    return Decimal(goal.start_value + way * expected / HUNDRED)
 
 
 @require_safe

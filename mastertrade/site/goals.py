@@ -24,10 +24,12 @@ from goals.services.goals import cancel_goal, update_goal
 from mastertrade.site import figures
 from mastertrade.site.goal_find import find_goal
 from mastertrade.site.goal_forms import (
-    change_form,
+    GoalForm,
+    NewGoalForm,
     look_ahead,
-    new_form,
+    make_form,
     value_of,
+    wrong_in,
 )
 from mastertrade.site.goal_lines import (
     read_lines,
@@ -87,12 +89,12 @@ def _ended_row(goal: FinancialGoal, now: datetime) -> dict[str, Any]:
 @page
 def make_goal(request: HttpRequest) -> HttpResponse:
     """GET /goals/new/ asks, POST makes the goal."""
-    user, now = cast(User, request.user), timezone.now()
+    now = timezone.now()
     portfolio, switchable = choose_portfolio(request)
     if portfolio is None:
         raise Http404
     posted = request.POST if request.method == "POST" else None
-    form = new_form(portfolio, now, user.username, posted)
+    form = make_form(NewGoalForm, FinancialGoal(portfolio=portfolio), now, posted)
     if posted is not None and form.is_valid():
         goal = form.instance
         messages.success(request, format_html("Created: {}.", title_of(goal)))
@@ -112,12 +114,12 @@ def make_goal(request: HttpRequest) -> HttpResponse:
 @page
 def preview_new(request: HttpRequest) -> HttpResponse:
     """POST /goals/new/preview/: required pace and chance; nothing is saved."""
-    user, now = cast(User, request.user), timezone.now()
     portfolio, _ = choose_portfolio(request)
     if portfolio is None:
         raise Http404
-    form = new_form(portfolio, now, user.username, request.POST)
-    return _show_forecast(request, form, portfolio, now)
+    goal, now = FinancialGoal(portfolio=portfolio), timezone.now()
+    form = make_form(NewGoalForm, goal, now, request.POST)
+    return show_forecast(request, form, portfolio, now)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -127,7 +129,7 @@ def change_goal(request: HttpRequest, goal_id: int) -> HttpResponse:
     goal, now = find_goal(request, goal_id), timezone.now()
     title = title_of(goal)
     posted = request.POST if request.method == "POST" else None
-    form = change_form(goal, now, goal.user_id, posted)
+    form = make_form(GoalForm, goal, now, posted)
     if posted is not None and form.is_valid():
         messages.success(request, "The goal is changed.")
         return redirect("site:goal", goal_id)
@@ -148,18 +150,31 @@ def change_goal(request: HttpRequest, goal_id: int) -> HttpResponse:
 def preview_change(request: HttpRequest, goal_id: int) -> HttpResponse:
     """POST /goals/{id}/edit/preview/: the same of a goal that would be changed."""
     goal, now = find_goal(request, goal_id), timezone.now()
-    form = change_form(goal, now, goal.user_id, request.POST)
-    return _show_forecast(request, form, goal.portfolio, now)
+    form = make_form(GoalForm, goal, now, request.POST)
+    return show_forecast(request, form, goal.portfolio, now)
 
 
-def _show_forecast(
-    request: HttpRequest, form: Any, portfolio: Portfolio, now: datetime
+def show_forecast(
+    request: HttpRequest,
+    form: GoalForm,
+    portfolio: Portfolio,
+    now: datetime,
+    *,
+    first: bool = False,
 ) -> HttpResponse:
+    """What the form's goal asks for and may come to; of the `first` in its steps."""
     forecast = look_ahead(form, now)
-    context = {"forecast": forecast, "portfolio": portfolio}
-    if forecast.goal is not None:
+    context: dict[str, Any] = {
+        "forecast": forecast,
+        "portfolio": portfolio,
+        "first": first,
+    }
+    if forecast is None:
+        context["wrong"] = wrong_in(form)
+    else:
         context["title"] = title_of(forecast.goal)
-        context["target"] = value_of(forecast.goal, forecast.goal.target_value)
+        if (required := forecast.found.required_per_day) is not None:
+            context["required"] = value_of(forecast.goal, required)
     return render(request, "site/parts/goal_forecast.html", context)
 
 

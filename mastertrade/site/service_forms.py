@@ -14,8 +14,7 @@ from django.db.models import Model
 
 from goals.decisions.floor_reference import GivenReference
 from goals.enums import DrawdownMode, HaltCause
-from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt
-from goals.services.goals import create_goal, update_goal
+from goals.models import CashFlow, Portfolio, TradingHalt
 from goals.services.limit_changes import present_floor
 from goals.services.portfolios import record_cash_flow
 from goals.services.resuming import PRESENT, halt_anew, resume_trading
@@ -138,89 +137,6 @@ def _rule_of(error: Exception) -> str:
     diagnosis = getattr(error.__cause__, "diag", None)
     name = getattr(diagnosis, "constraint_name", None)
     return str(name or getattr(diagnosis, "message_primary", None) or error)
-
-
-class GoalForm(ServiceForm[FinancialGoal]):
-    """A goal; its owner is that of its portfolio, `instance.portfolio` if not asked."""
-
-    class Meta:
-        model = FinancialGoal
-        fields = (
-            "portfolio",
-            "goal_type",
-            "target_value",
-            "start_value",
-            "start_date",
-            "target_date",
-            "priority",
-            "recurring",
-            "policy",
-            "min_factor",
-            "max_factor",
-            "stop_penalty",
-            "after_achieved",
-            "min_trading_days",
-            "best_day_max_pct",
-        )
-        labels = {
-            "min_trading_days": "Trading days at least",
-            "best_day_max_pct": "Best day at most, in %",
-        }
-        help_texts = {
-            "min_trading_days": "Trading days with an entry, before it is achieved. "
-            "Default: off.",
-            "best_day_max_pct": "Achieved only while the best trading day made at most "
-            "this percent of the profit. Default: off.",
-            "stop_penalty": "For deadline_optimal: what a breach of a floor counts "
-            "against reaching the goal, which counts 1. 0: only reaching counts.",
-            "target_value": "Percent for a return, else in the portfolio's currency.",
-            "start_value": "Only for a portfolio value; default: the live equity.",
-            "start_date": "Default: today in the portfolio's time zone.",
-            "priority": "1 (highest) to 10: the goal of highest priority decides.",
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in ("start_value", "start_date"):
-            if name in self.fields:
-                self.fields[name].required = False
-                self.initial.pop(name, None)
-                self.fields[name].initial = None
-        if "stop_penalty" in self.fields:
-            self.fields["stop_penalty"].required = False
-        for field in self.fields.values():
-            if isinstance(field, forms.DateField):  # 03/04/2026 is two days
-                field.input_formats = ["%Y-%m-%d"]
-                field.error_messages["invalid"] = "Must be a date, such as 2026-03-31."
-        if "target_date" in self.fields:
-            self._explain_target_date(self.fields["target_date"])
-
-    def clean_stop_penalty(self) -> Decimal:
-        """An empty field leaves it."""
-        given: Decimal | None = self.cleaned_data["stop_penalty"]
-        return self.instance.stop_penalty if given is None else given
-
-    def _explain_target_date(self, field: forms.Field) -> None:
-        """Only a new goal's date is chosen for the user, and only some have none."""
-        field.help_text = "The last day of the period."
-        if self.is_new:
-            field.help_text += " Default: the end of the type's calendar period."
-        else:
-            field.required = self.instance.kind.calendar is not None
-
-    def call_service(self) -> FinancialGoal:
-        if self.is_new:
-            fields = dict(self.cleaned_data)
-            portfolio = fields.pop("portfolio", None) or self.instance.portfolio
-            return create_goal(
-                user=portfolio.user, portfolio=portfolio.pk, as_of=self.now, **fields
-            )
-        return update_goal(
-            user=self.instance.user,
-            goal_id=self.instance.pk,
-            as_of=self.now,
-            **self.changes,
-        )
 
 
 class OnceForm(ServiceForm[Row]):

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,20 +18,20 @@ from django.views.decorators.http import (
 )
 
 from goals.enums import PortfolioKind
-from goals.models import AlertChannel, FinancialGoal, User
+from goals.models import AlertChannel, FinancialGoal, Portfolio, User
 from goals.projection.presets import PRESETS, find_preset
 from goals.services.channels import ask_test
 from goals.services.goal_state import is_open
 from mastertrade.site.channels import test_of, wait_for_test
 from mastertrade.site.figures import show
 from mastertrade.site.first_steps import find_own, find_steps
+from mastertrade.site.goal_forms import FirstGoalForm, make_form
 from mastertrade.site.goal_lines import title_of
-from mastertrade.site.goal_preview import preview_goal
+from mastertrade.site.goals import show_forecast
 from mastertrade.site.shell import page
 from mastertrade.site.snippets import make_snippets
 from mastertrade.site.welcome_forms import (
     ChallengeForm,
-    GoalForm,
     ImportForm,
     MoneyForm,
     TestAlertForm,
@@ -80,10 +80,8 @@ def welcome(request: HttpRequest) -> HttpResponse:
 def save_money(request: HttpRequest) -> HttpResponse:
     form = MoneyForm(request.POST, portfolio=find_own(_user(request)))
     saved = form.save(timezone.now())
-    if saved is None:
-        return _show(request, "money", money_form=form)
-    messages.success(request, f"Money and limits of {saved.name} are saved.")
-    return _to_step("money")
+    words = f"Money and limits of {saved.name} are saved." if saved else ""
+    return _answer(request, "money", words, money_form=form)
 
 
 @require_POST
@@ -93,22 +91,36 @@ def take_challenge(request: HttpRequest) -> HttpResponse:
     """The money, limits and goal of a firm's challenge, in a portfolio of its own."""
     form = ChallengeForm(request.POST, user=_user(request))
     made = form.save(timezone.now())
-    if made is None:
-        return _show(request, "money", challenge_form=form)
-    messages.success(request, f"Portfolio {made.name} has the challenge's rules.")
-    return _to_step("goal")
+    words = f"Portfolio {made.name} has the challenge's rules." if made else ""
+    return _answer(request, "money", words, "goal", challenge_form=form)
 
 
 @require_POST
 @never_cache
 @page
 def save_goal(request: HttpRequest) -> HttpResponse:
-    form = GoalForm(request.POST, portfolio=find_own(_user(request)))
-    saved = form.save(timezone.now())
-    if saved is None:
-        return _show(request, "goal", goal_form=form)
-    messages.success(request, format_html("The goal is saved: {}.", title_of(saved)))
-    return _to_step("goal")
+    form = _goal_form(find_own(_user(request)), timezone.now(), request.POST)
+    words = ""
+    if form.is_valid():
+        words = format_html("The goal is saved: {}.", title_of(form.instance))
+    return _answer(request, "goal", words, goal_form=form)
+
+
+def _answer(
+    request: HttpRequest, step: str, words: str, then: str = "", **given: Any
+) -> HttpResponse:
+    """Say what was done and go on; without words, show what is wrong with the form."""
+    if not words:
+        return _show(request, step, **given)
+    messages.success(request, words)
+    return _to_step(then or step)
+
+
+def _goal_form(
+    portfolio: Portfolio, now: datetime, data: QueryDict | None = None
+) -> FirstGoalForm:
+    goal = FinancialGoal(portfolio=portfolio, recurring=True)
+    return make_form(FirstGoalForm, goal, now, data, prefix="goal")
 
 
 @require_POST
@@ -116,24 +128,8 @@ def save_goal(request: HttpRequest) -> HttpResponse:
 def preview(request: HttpRequest) -> HttpResponse:
     """What the goal of the form would ask for; nothing is saved."""
     portfolio, now = find_own(_user(request)), timezone.now()
-    form, found = GoalForm(request.POST, portfolio=portfolio), None
-    if form.is_valid():
-        more = ("risk_pct", "trades_a_month")
-        scale = {name: form.cleaned_data[name] for name in more}
-        found = form.call(preview_goal, now=now, **form.asked, **scale)
-    wrong = [
-        (form.fields[name].label if name in form.fields else "", errors)
-        for name, errors in form.errors.items()
-        if request.POST.get("goal-target_value")
-    ]
-    reason = (found.projection.reason or "") if found else ""
-    context = {
-        "preview": found,
-        "reason": show(reason, now),
-        "wrong": wrong,
-        "portfolio": portfolio,
-    }
-    return render(request, "site/parts/goal_preview.html", context)
+    form = _goal_form(portfolio, now, request.POST)
+    return show_forecast(request, form, portfolio, now, first=True)
 
 
 @require_POST
@@ -287,7 +283,7 @@ def _context(
         "presets": [find_preset(name) for name in PRESETS],
         "goal": goal,
         "goal_title": title_of(goal) if goal is not None else "",
-        "goal_form": GoalForm(portfolio=own),
+        "goal_form": _goal_form(own, now),
         "import_form": ImportForm(portfolio=own),
         "demo": find_demo(user),
         "demo_job": jobs.get(JobKind.DEMO),

@@ -7,13 +7,12 @@ from django import forms
 from django.conf import settings
 
 from goals.channels import CHANNELS
-from goals.enums import CalendarPeriod, ChannelKind, GoalType, Measure
-from goals.models import AlertChannel, ApiToken, FinancialGoal, Portfolio, User
+from goals.enums import ChannelKind
+from goals.models import AlertChannel, ApiToken, Portfolio, User
 from goals.projection.presets import PRESETS, find_preset
 from goals.services.challenges import create_challenge
 from goals.services.channel_keys import AddressUnreadable, decrypt
 from goals.services.channels import LONGEST_ADDRESS, create_channel
-from goals.services.goals import create_goal
 from goals.services.portfolios import (
     is_used,
     record_cash_flow,
@@ -32,16 +31,6 @@ from trades.models import UserJob
 from trades.services.jobs import create_job
 
 LIMITS = ("hard_drawdown_pct", "daily_loss_limit_pct", "soft_drawdown_pct")
-MOST_TRADES_A_MONTH = 10_000
-# Of a strategy that a person names while importing.
-BY_HAND = "discretionary"
-EVERY = {
-    CalendarPeriod.DAY: "day",
-    CalendarPeriod.WEEK: "week",
-    CalendarPeriod.MONTH: "month",
-    CalendarPeriod.QUARTER: "quarter",
-    CalendarPeriod.YEAR: "year",
-}
 FORMAT_NAMES = {
     "binance-csv": "Binance, trade history (CSV)",
     "mastertrade-csv": "MasterTrade, CSV",
@@ -154,94 +143,6 @@ class ChallengeForm(CallForm):
         return self.call(
             create_challenge, user=self.user, name=preset, preset=preset, now=now
         )
-
-
-class GoalForm(CallForm):
-    """A goal in the user's words, and what a trade is like, to judge it by."""
-
-    field_names: ClassVar[dict[str, str]] = {
-        "goal_type": "every",
-        "start_value": "target_value",
-    }
-
-    measure = forms.ChoiceField(
-        label="I want",
-        choices=[
-            (Measure.RETURN, "a return, in %"),
-            (Measure.INCOME, "an income, in money"),
-            (Measure.VALUE, "a portfolio worth, in money"),
-        ],
-    )
-    target_value = decimal_field("Of", MONEY)
-    every = forms.ChoiceField(
-        label="Every",
-        choices=list(EVERY.items()),
-        required=False,
-        initial=CalendarPeriod.MONTH,
-    )
-    target_date = forms.DateField(
-        label="By",
-        required=False,
-        input_formats=["%Y-%m-%d"],
-        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
-        error_messages={"invalid": "Must be a date, such as 2027-03-31."},
-        help_text="Empty: the end of the period. A worth needs no date.",
-    )
-    risk_pct = decimal_field(
-        "Risk of a trade at its stop, in %",
-        PERCENT,
-        required=False,
-        initial=1,
-        min_value=0,
-    )
-    trades_a_month = forms.IntegerField(
-        label="Trades a month, about",
-        required=False,
-        min_value=1,
-        max_value=MOST_TRADES_A_MONTH,
-        initial=20,
-        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
-    )
-    recurring = forms.BooleanField(
-        label="Again in each period that follows", required=False, initial=True
-    )
-
-    def __init__(self, data: Any = None, *, portfolio: Portfolio) -> None:
-        self.portfolio = portfolio
-        super().__init__(data, prefix="goal")
-
-    def clean(self) -> dict[str, Any]:
-        given = self.cleaned_data
-        has_period = given.get("measure") == Measure.VALUE or given.get("every")
-        if not has_period and "every" not in self.errors:
-            self.add_error("every", "Choose a period: returns and incomes have one.")
-        return given
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """What `create_goal` is given."""
-        given = self.cleaned_data
-        measure = Measure(given["measure"])
-        period = None if measure is Measure.VALUE else given["every"]
-        goal_type = next(
-            one
-            for one in GoalType
-            if one.measures is measure and one.calendar == period
-        )
-        day = given["target_date"]
-        return {
-            "user": self.portfolio.user,
-            "portfolio": self.portfolio.pk,
-            "goal_type": goal_type,
-            "target_value": given["target_value"],
-            "target_date": day,
-            "recurring": given["recurring"] and period is not None and day is None,
-        }
-
-    def save(self, now: datetime) -> FinancialGoal | None:
-        if not self.is_valid():
-            return None
-        return self.call(create_goal, as_of=now, **self.asked)
 
 
 class ImportForm(CallForm):

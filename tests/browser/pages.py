@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from axe_playwright_python.sync_playwright import (  # type: ignore[import-untyped]
+    Axe,
+)
 from django.test import Client
 from django.urls import URLPattern, URLResolver
 from playwright.sync_api import BrowserContext, Page, Request
@@ -14,6 +17,8 @@ from mastertrade.site import urls
 WIDTHS = (360, 768, 1280)
 THEMES: tuple[Any, ...] = ("light", "dark")
 HEIGHT = 900
+WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth > window.innerWidth"
+SERIOUS = {"serious", "critical"}
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 # They end the session, or answer what no person reads.
 NO_PAGES = {"logout"}
@@ -52,6 +57,16 @@ def sign_in_by_cookie(context: BrowserContext, user: Any, address: str) -> None:
     client.force_login(user)
     cookie = client.cookies["sessionid"]
     context.add_cookies([{"name": "sessionid", "value": cookie.value, "url": address}])
+
+
+def serious_violations(page: Page) -> list[str]:
+    """What axe finds serious on the page, each with its first place."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {one['nodes'][0]['html']}"
+        for one in found
+        if one["impact"] in SERIOUS
+    ]
 
 
 @contextmanager

@@ -90,11 +90,11 @@ def set_money_and_limits(page: Page) -> None:
 
 def set_a_goal(page: Page) -> None:
     step = page.locator("#goal")
-    step.get_by_label("Of", exact=True).fill("5")
-    preview = page.locator("#goal-preview")
+    step.get_by_label("How much").fill("5")
+    ahead = step.locator("#forecast")
     # Before anything is saved: the pace, and that the chance is not known yet.
-    expect(preview).to_contain_text("Needed a day")
-    expect(preview).to_contain_text("20 closed trades")
+    expect(ahead).to_contain_text("% a day")
+    expect(ahead).to_contain_text("20 closed trades")
     step.get_by_role("button", name="Save this goal").click()
     expect(step).to_contain_text("5 %")
 

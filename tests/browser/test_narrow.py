@@ -14,6 +14,7 @@ from playwright.sync_api import Page
 
 from goals.enums import GoalType
 from mastertrade.db.queue import defer
+from tests.browser.pages import WIDER_THAN_THE_SCREEN
 from tests.browser.test_content_security import sign_in
 from tests.http import make_busy_trader
 from trades.models import ReplayRun, Trade
@@ -24,7 +25,6 @@ from trades.tests.prices import wander
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 NARROW = {"width": 380, "height": 800}
-WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth > window.innerWidth"
 
 
 @pytest.fixture
@@ -105,6 +105,10 @@ def test_the_page_of_a_replay_is_no_wider_than_a_telephone(
 OVERFLOWING = """() => [...document.querySelectorAll(".rows td, .rows th, select")]
   .filter(cell => cell.clientWidth && cell.scrollWidth > cell.clientWidth + 1)
   .map(cell => cell.textContent)"""
+# Of several choices side by side, words are cut where they need more lines.
+OVERFULL = """() => [...document.querySelectorAll(".seg, .seg label")]
+  .filter(one => one.clientHeight && one.scrollHeight > one.clientHeight + 1)
+  .map(one => one.textContent)"""
 # The chosen text of a list is cut where its own width is more than the field's.
 CUT = """() => [...document.querySelectorAll("select")].filter(field => {
   const copy = field.cloneNode(true);
@@ -128,7 +132,12 @@ def test_no_figure_lies_over_another_and_no_choice_is_cut(page: Page, operator) 
     page.goto(f"/{here}")
     assert page.locator("#open tfoot").count() == 1
     assert page.evaluate(OVERFLOWING) == []
-    for address in (f"/goals/{goal.pk}/", f"/goals/new/{here}"):
+    for address in (
+        f"/goals/{goal.pk}/",
+        f"/goals/new/{here}",
+        "/welcome/?change=goal",
+    ):
         page.goto(address)
         page.wait_for_load_state("networkidle")
         assert page.evaluate(CUT) == [], address
+        assert page.evaluate(OVERFULL) == [], address

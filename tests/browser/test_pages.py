@@ -4,16 +4,17 @@ import os
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import Page
 
 from tests.browser.pages import (
     HEIGHT,
     THEMES,
+    WIDER_THAN_THE_SCREEN,
     WIDTHS,
     foreign_requests,
     pages_of,
+    serious_violations,
     sign_in_by_cookie,
 )
 from tests.http import Trader, make_busy_trader
@@ -23,8 +24,6 @@ from trades.services.demo import renew_demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PICTURES = os.environ.get("MASTERTRADE_SCREENSHOTS")
-SERIOUS = {"serious", "critical"}
-WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth > window.innerWidth"
 WITHOUT_A_USER = ["/login/", "/nothing/"]
 
 
@@ -58,13 +57,7 @@ def test_every_page_is_accessible_and_loads_from_this_site_alone(
     with foreign_requests(page, live_server.url) as foreign:
         for address in addresses:
             page.goto(address)
-            found = Axe().run(page).response["violations"]
-            serious = [
-                f"{one['id']}: {one['nodes'][0]['html']}"
-                for one in found
-                if one["impact"] in SERIOUS
-            ]
-            if serious:
+            if serious := serious_violations(page):
                 violations[address] = serious
     assert len(addresses) > 5
     assert violations == {}
@@ -97,5 +90,4 @@ def test_no_page_is_wider_than_its_screen_or_complains_in_either_theme(
 def test_the_pages_without_a_user_are_accessible(page: Page, db: None) -> None:
     for address in WITHOUT_A_USER:
         page.goto(address)
-        found = Axe().run(page).response["violations"]
-        assert [one["id"] for one in found if one["impact"] in SERIOUS] == [], address
+        assert serious_violations(page) == [], address

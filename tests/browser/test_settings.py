@@ -3,19 +3,17 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from goals.models import ApiToken, Portfolio
+from tests.browser.pages import WIDER_THAN_THE_SCREEN, serious_violations
 from tests.browser.test_content_security import sign_in
 from tests.http import PASSWORD, make_busy_trader
 from trades.models import ReplayRun
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 NARROW, WIDE = {"width": 360, "height": 800}, {"width": 1280, "height": 900}
-WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth > window.innerWidth"
-SERIOUS = {"serious", "critical"}
 
 
 @pytest.fixture
@@ -50,11 +48,6 @@ def pages_of(portfolio: Portfolio) -> list[str]:
     return [reverse(f"site:{name}") for name in names] + [own, new + preset]
 
 
-def seriously_wrong(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [one["id"] for one in found if one["impact"] in SERIOUS]
-
-
 def test_every_page_fits_reads_and_is_within_the_policy(
     page: Page, operator, complaints: list[str]
 ) -> None:
@@ -67,7 +60,7 @@ def test_every_page_fits_reads_and_is_within_the_policy(
             page.wait_for_load_state("networkidle")
             if page.evaluate(WIDER_THAN_THE_SCREEN):
                 wrong.append((address, size["width"], "too wide"))
-            wrong += [(address, size["width"], one) for one in seriously_wrong(page)]
+            wrong += [(address, size["width"], one) for one in serious_violations(page)]
     assert wrong == []
     assert complaints == []
 

@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Response, expect
 
+from tests.browser.pages import serious_violations
 from tests.browser.test_content_security import sign_in
 from tests.http import make_trader
 from trades.booking.mark import Mark, mark_positions
@@ -94,9 +94,7 @@ def test_a_screen_reader_finds_its_way(page: Page, trader, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     for address in ("/", "/trades/new/"):
         page.goto(address)
-        found = Axe().run(page).response["violations"]
-        serious = [one for one in found if one["impact"] in {"serious", "critical"}]
-        assert [(one["id"], one["nodes"][0]["html"]) for one in serious] == []
+        assert serious_violations(page) == []
 
 
 def test_a_site_that_does_not_answer_is_said(page: Page, trader) -> None:

@@ -6,7 +6,7 @@ call it, so they cannot drift apart.
 
 from dataclasses import dataclass, replace
 
-from goals.decisions.arbitration import GoalState, arbitrate
+from goals.decisions.arbitration import GoalState, rank
 from goals.decisions.guards.base import SizingInputs
 from goals.decisions.sizing import SizingDecision, decide_size
 from strategies.decisions.selection import Candidate, Selection, select_strategy
@@ -28,7 +28,7 @@ def plan_trade(inputs: SizingInputs, candidates: tuple[Candidate, ...]) -> Trade
     `candidates` must not be empty, and come with their records: the edge guard judges
     the chosen one by its record, whatever record `inputs` have.
     """
-    decider = arbitrate(inputs.goals).decider
+    decider = min(inputs.goals, key=rank)
     selection = select_strategy(decider.band, candidates, reached=decider.achieved)
     chosen = selection.selected.strategy_id
     record = next(one.record for one in candidates if one.strategy_id == chosen)

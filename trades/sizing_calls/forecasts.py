@@ -265,24 +265,27 @@ def policy_of(
     barrier: Barrier,
     as_of: datetime,
     forecast: TradeForecast | None = None,
-    fineness: float | None = None,
+    *,
+    rough: bool = False,
 ) -> GoalPolicy:
     """The goal's policy inside its bounds; not above 1 where the record forbids it.
 
     With a forecast a solved table is stored for the next decision, or read from there.
-    With a fineness it is solved at that, and kept nowhere.
+    A `rough` one is solved quickly, and kept nowhere.
     """
     policy = PolicyName(goal.policy)
     table: DeadlineTable | None = None
+    trades_a_row = 1.0
     is_solved = policy.rule.needs is Needs.SOLVED_TABLE
     if is_solved and forecast is not None:
         table = solve_for(goal, path, trades_left, barrier, forecast)
     elif is_solved:
         inputs = _inputs_of(goal, path, edge, trades_left, barrier)
-        if fineness is None:
-            table = find_solved(inputs, as_of)
+        if rough:
+            inputs, trades_a_row = inputs.roughly(whole_trades(trades_left))
+            table = solve(inputs)
         else:
-            table = solve(replace(inputs, fineness=fineness))
+            table = find_solved(inputs, as_of)
     return GoalPolicy(
         policy=policy,
         path=path,
@@ -292,6 +295,7 @@ def policy_of(
         edge=growth(edge.shrunk_mean),
         table=table,
         cap=None if edge.allows_more else ONE,
+        trades_a_row=trades_a_row,
     )
 
 

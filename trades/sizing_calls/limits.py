@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db.models import Min
 from django.db.models.functions import Coalesce
 
-from goals.decisions.arbitration import GoalState, arbitrate
+from goals.decisions.arbitration import GoalState, measure_goal_factor, rank
 from goals.decisions.guards.base import SizingInputs
 from goals.decisions.limits import (
     FloorFigures,
@@ -220,7 +220,7 @@ def _size_next(
     """By the record of the strategy that would be chosen, as the next trade is."""
     if not said.states:
         return None
-    decider = arbitrate(said.states).decider.goal_id
+    decider = min(said.states, key=rank).goal_id
     decisions = GoalAdjustmentLog.objects.filter(goal_id=decider)
     like = decisions.order_by("-adjustment_id").first()
     request = BY_ONE
@@ -305,7 +305,7 @@ def _mean_loss(figures: FiguresAt, said: TradesSay) -> Decimal:
     live_equity = figures.portfolio_figures.live_equity
     factor = ONE
     if said.states:
-        factor = arbitrate(said.states).deciding_factor.factor
+        factor = measure_goal_factor(min(said.states, key=rank)).factor
     return max(live_equity, ZERO) * factor * abs(record.mean_loss)
 
 

@@ -20,8 +20,13 @@ from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import DailyLossOf, Measure
 from goals.models import FinancialGoal, Portfolio
 from goals.projection.feasibility import barrier_on
-from goals.projection.forecast import BAND_NODES, COARSE_NODES
-from goals.projection.frontier import FrontierPoint, Sizing, measure_frontier
+from goals.projection.frontier import (
+    EXACT,
+    ROUGH,
+    FrontierPoint,
+    Sizing,
+    measure_frontier,
+)
 from goals.projection.goal_projection import (
     Chances,
     as_random,
@@ -47,8 +52,6 @@ from trades.sizing_calls.records import load_sample
 from trades.sizing_calls.trade_frequency import load_trades_per_day
 
 OWN = "own"
-# How fine a table is solved while a slider moves; it is not kept.
-ROUGH = 0.12
 # Of what is kept between the moves of a slider.
 MOST_KEPT = 32
 # The same draws for all that are compared.
@@ -152,7 +155,9 @@ def ask_what_if(
     """
     portfolio = goal.portfolio
     figures = read_figures(portfolio, now)
-    sample, per_day = _load_trades(_Ledger.of(portfolio, now))
+    ledger, minute = _Ledger.of(portfolio, now), _minute_of(now)
+    sample = _load_sample(ledger)
+    per_day = _load_frequency(ledger, minute)
     known = _Known(figures, sample, per_day, now)
     altered = _alter(goal, change)
     days = None
@@ -173,38 +178,51 @@ def ask_what_if(
     return WhatIf(as_it_is, changed, at_one, "", known.trades, left, required)
 
 
+def _minute_of(now: datetime) -> datetime:
+    return now.replace(second=0, microsecond=0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Ledger:
-    """What a portfolio's trades say follows from this; they are read once a minute."""
+    """What a portfolio's trades say follows from this.
+
+    `until` only where there are later entries: then these come with time.
+    """
 
     portfolio_id: int
     last_entry_at: datetime | None
     updated_at: datetime
     equity: Decimal
     realized_pnl: Decimal
-    minute: datetime
+    until: datetime | None
     portfolio: Portfolio = field(compare=False)
     now: datetime = field(compare=False)
 
     @classmethod
     def of(cls, portfolio: Portfolio, now: datetime) -> "_Ledger":
+        newest = portfolio.last_entry_at
         return cls(
             portfolio.pk,
-            portfolio.last_entry_at,
+            newest,
             portfolio.updated_at,
             portfolio.equity,
             portfolio.realized_pnl,
-            now.replace(second=0, microsecond=0),
+            _minute_of(now) if newest is not None and newest > now else None,
             portfolio,
             now,
         )
 
 
 @lru_cache(maxsize=MOST_KEPT)
-def _load_trades(ledger: _Ledger) -> tuple[TradeSample, Decimal]:
-    portfolio, now = ledger.portfolio, ledger.now
-    sample = load_sample(portfolio, now)
-    return sample, load_trades_per_day(portfolio, now, sample.growths.size)
+def _load_sample(ledger: _Ledger) -> TradeSample:
+    return load_sample(ledger.portfolio, ledger.now)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _load_frequency(ledger: _Ledger, minute: datetime) -> Decimal:
+    """The trades a day, asked once a minute."""
+    trades = _load_sample(ledger).growths.size
+    return load_trades_per_day(ledger.portfolio, ledger.now, trades)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +230,7 @@ class _Standing:
     """What the outlook of a goal as it is follows from."""
 
     ledger: _Ledger
+    minute: datetime
     goal_id: int | None
     goal_updated_at: datetime
     unrealized_pnl: Decimal
@@ -224,6 +243,7 @@ class _Standing:
         portfolio = goal.portfolio
         return cls(
             _Ledger.of(portfolio, known.now),
+            _minute_of(known.now),
             goal.pk,
             goal.updated_at,
             portfolio.unrealized_pnl,
@@ -308,12 +328,17 @@ def _look(
         opening=_opening(state),
         trades_per_day=known.per_day,
     )
-    fineness = ROUGH if rough else None
-    policy = policy_of(goal, path, edge, left, barrier, now, fineness=fineness)
+    policy = policy_of(goal, path, edge, left, barrier, now, rough=rough)
     dispersion = dispersion_in(known.sample, days, now)
+    choose, chances, probability = policy.as_function(), None, None
+    if not rough:
+        chances = measure_chances(
+            edge, policy, trades_left=left, stop_loss=barrier, dispersion=dispersion
+        )
+        probability = float(chances.probability)
     found = measure_frontier(
         edge,
-        {OWN: Sizing(policy.as_function(), policy.reads_time and not rough)},
+        {OWN: Sizing(choose, policy.reads_time and not rough, probability)},
         [1.0],
         trades_left=as_random(left, dispersion),
         days_left=float(days),
@@ -321,15 +346,10 @@ def _look(
         equity=float(path.equity),
         stop_loss=barrier,
         seed=SEED,
-        nodes=BAND_NODES if rough else COARSE_NODES,
+        fineness=ROUGH if rough else EXACT,
     )
-    chances = None
-    if not rough:
-        chances = measure_chances(
-            edge, policy, trades_left=left, stop_loss=barrier, dispersion=dispersion
-        )
     here = np.array([float(path.equity)])
-    factor = policy.as_function()(whole_trades(left), here)[0]
+    factor = choose(whole_trades(left), here)[0]
     loss = _mean_loss(sample, figures)
     own = _outlook(
         found.policies[OWN],
@@ -393,9 +413,7 @@ def _outlook(
 ) -> Outlook:
     cost = None if loss is None else loss * factor
     return Outlook(
-        probability=point.probability
-        if chances is None
-        else float(chances.probability),
+        probability=point.probability,
         low=None if chances is None else float(chances.low),
         high=None if chances is None else float(chances.high),
         fall_10=point.fall_10_probability,

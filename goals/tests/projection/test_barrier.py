@@ -12,10 +12,19 @@ from goals.decisions.limits import FloorReference, Limits
 from goals.enums import DrawdownMode, DrawdownOf
 from goals.projection.barrier import Barrier, standing
 from goals.projection.edge import Edge, estimate_edge
-from goals.projection.evaluate import evaluate_policy
+from goals.projection.evaluate import evaluate_policy, walk_under
 from goals.projection.feasibility import barrier_on
 from goals.projection.goal_path import GoalPath
-from goals.projection.policy_tables import DeadlineTable, make_inputs, solve, unpack
+from goals.projection.mixture import Walked
+from goals.projection.outcomes import take_outcomes
+from goals.projection.policy_tables import (
+    DeadlineInputs,
+    DeadlineTable,
+    make_inputs,
+    solve,
+    unpack,
+)
+from goals.projection.trades_left import TradesLeft
 from goals.tests.projection.challenge_references import daily_floor, hard_floor
 from tests.examples import fewer
 
@@ -240,3 +249,55 @@ def test_trades_that_are_all_alike_are_no_error(name: str, growth: float) -> Non
         1.0, [growth], [1.0], 1.0, 20, 0.05, BARRIERS[name], 0.99, grouped=True
     )
     assert found.probability == (growth > 0)
+
+
+@pytest.mark.parametrize(
+    ("mode", "trades", "size", "goal"),
+    [
+        ("trailing_closed", 60, 0.01, "0.05"),
+        ("trailing_closed", 300, 0.0046, "0.12"),
+        ("static", 2000, 0.0018, "0.8"),
+    ],
+)
+def test_a_quick_table_is_worth_nearly_as_much(
+    mode: str, trades: int, size: float, goal: str
+) -> None:
+    random = np.random.default_rng(3)
+    drawn = np.where(random.random(600) < 0.48, 1.5, -1.0) * size
+    edge = estimate_edge(drawn * (1 + 0.2 * random.standard_normal(600)))
+    assert edge is not None
+    barrier = Barrier(drawdown_mode=mode, hard_drawdown=0.12, soft_drawdown=0.06)
+    asked = make_inputs(
+        edge,
+        trades_left=trades,
+        goal_return=Decimal(goal),
+        barrier=barrier,
+        min_factor=Decimal("0.5"),
+        max_factor=Decimal("1.3"),
+    )
+    quick, each = asked.roughly(trades)
+
+    def worth(inputs: DeadlineInputs, trades_a_row: float) -> float:
+        table = solve(inputs)
+
+        def choose(left: int, *seen: Any) -> Any:
+            return table.factors_at(max(round(left / trades_a_row), 1), *seen)
+
+        walked = Walked(choose, float(goal), barrier, reads_time=False)
+        drawn = edge.tilted(edge.shrunk_mean)
+        return walked.chance(drawn, TradesLeft(trades), nodes=200)
+
+    assert worth(quick, each) == pytest.approx(worth(asked, 1.0), abs=0.02)
+
+
+def test_a_walk_of_too_many_states_asks_its_policy_no_more() -> None:
+    asked: list[int] = []
+
+    def choose(left: int, equity: Any, *seen: Any) -> Any:
+        asked.append(left)
+        return np.ones_like(equity)
+
+    outcomes = take_outcomes(EDGE.growths, EDGE.probabilities, 1.0)
+    found = walk_under(choose, Barrier(), outcomes, 2_000, 0.1, 1.0, np.ones(1))
+    assert found is None
+    assert len(asked) < 10

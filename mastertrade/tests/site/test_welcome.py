@@ -58,7 +58,7 @@ MONEY = {
 GOAL = {
     "goal-measure": "return",
     "goal-target_value": "5",
-    "goal-every": "month",
+    "goal-period": "month",
     "goal-target_date": "",
     "goal-risk_pct": "1",
     "goal-trades_a_month": "20",
@@ -314,7 +314,7 @@ def test_a_challenge_that_is_there_or_unknown_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("measure", "every", "goal_type"),
+    ("measure", "period", "goal_type"),
     [
         ("return", "month", GoalType.MONTHLY_RETURN),
         ("income", "quarter", GoalType.QUARTERLY_INCOME),
@@ -322,12 +322,12 @@ def test_a_challenge_that_is_there_or_unknown_is_refused(
     ],
 )
 def test_a_goal_is_saved_in_the_users_words(
-    client: Client, user: User, measure: str, every: str, goal_type: GoalType
+    client: Client, user: User, measure: str, period: str, goal_type: GoalType
 ) -> None:
     fund(user)
     asked = GOAL | {
         "goal-measure": measure,
-        "goal-every": every,
+        "goal-period": period,
         "goal-target_value": "25000",
     }
     assert client.post("/welcome/goal/", asked).url == f"{ADDRESS}#goal"
@@ -343,10 +343,10 @@ def test_a_goal_is_saved_in_the_users_words(
         ({"target_value": ""}, "target_value", "required"),
         ({"target_value": "-1"}, "target_value", "above 0"),
         ({"target_value": "many"}, "target_value", "Must be a number"),
-        ({"every": ""}, "every", "Choose a period"),
+        ({"period": ""}, "period", "Choose one."),
         ({"measure": "fame"}, "measure", "fame"),
         ({"target_date": "2020-01-01"}, "target_date", "before the"),
-        ({"target_date": "01/02/2030"}, "target_date", "such as 2027-03-31"),
+        ({"target_date": "01/02/2030"}, "target_date", "such as 2026-03-31"),
         ({"trades_a_month": "0"}, "trades_a_month", "greater than or equal to 1"),
         ({"risk_pct": "-1"}, "risk_pct", "greater than or equal to 0"),
     ],
@@ -374,11 +374,11 @@ def test_the_pace_is_known_before_saving_and_the_chance_not(
 ) -> None:
     fund(user)
     words = preview(client, target_value="20", trades_a_month="10")
-    # 1.2^(1/366) - 1 a day; 1.2^(1/120.3) - 1 a trade, which risks 1 %.
-    assert "Needed a day 0.05 % " in words
+    # 20 % in 366 days; 1.2^(1/120.3) - 1 a trade, which risks 1 %.
+    assert "needs 0.055 % a day, by about 120 trades" in words
     assert "Needed a trade 0.2 % 0.15 R" in words
-    assert "over 120 trades" in words
-    assert "not known yet needs 20 closed trades" in words
+    assert "not known no probability yet: it needs 20 closed trades" in words
+    assert "a file in step 3 gives it here" in words
     assert not FinancialGoal.objects.exists()
 
 
@@ -388,14 +388,14 @@ def test_the_chance_is_known_by_20_closed_trades(client: Client, user: User) -> 
         profit = Decimal(100 if number % 3 else -120)
         book_profit(portfolio, profit, now - timedelta(days=20 - number))
     words = preview(client, trades_a_month="")
-    assert re.search(r"Chance to arrive (over |under )?\d+ % .* by your closed", words)
+    assert re.search(r"Chance to arrive (over |under )?\d+ % .* from 20 trades", words)
     assert not FinancialGoal.objects.exists()
 
 
 def test_a_preview_says_what_is_missing(client: Client, user: User) -> None:
     assert "needs money to trade with" in preview(client)
     assert "By: Must be a date" in preview(client, target_date="soon")
-    assert "appears here before you save" in preview(client, target_value="")
+    assert "stand here once there is a target" in preview(client, target_value="")
 
 
 # Trades.

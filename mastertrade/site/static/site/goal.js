@@ -375,8 +375,8 @@
 
   // A portfolio's worth has a last day and no period.
   function followMeasure(form) {
-    const period = form.querySelector("[name=period]");
-    const chosen = form.querySelector("[name=measure]:checked");
+    const period = form.querySelector("[name$=period]");
+    const chosen = form.querySelector("[name$=measure]:checked");
     if (!period || !chosen) return;
     period.closest(".field").hidden = chosen.value === "value";
   }
