@@ -11,7 +11,7 @@ from decimal import Decimal
 from goals.decisions.trade_record import NO_RECORD, GrowthRecord
 from goals.enums import ProgressBand
 from mastertrade.values.money import ZERO, exactly, format_plain
-from strategies.enums import RiskProfile, Stance
+from strategies.enums import Placing, RiskProfile, Stance
 
 TWO = Decimal(2)
 
@@ -109,6 +109,23 @@ def select_strategy(band: ProgressBand, candidates: tuple[Candidate, ...]) -> Se
     ordered = sorted(measured, key=lambda one: (*_order(one), one.strategy_id))
     ranking = tuple(replace(one, rank=rank) for rank, one in enumerate(ordered, 1))
     return Selection(ranking[0], stance, _explain(band, stance, ranking), ranking)
+
+
+def explain_place(one: RankedStrategy, first: RankedStrategy) -> Placing:
+    """By what a strategy of a ranking comes after its first one."""
+    if one is first:
+        return Placing.CHOSEN
+    differing = (
+        placing
+        for placing, own, best in zip(
+            (Placing.DISPROVED, Placing.FITS_LESS, Placing.GREW_LESS),
+            _order(one),
+            _order(first),
+            strict=True,
+        )
+        if own != best
+    )
+    return next(differing, Placing.LATER_NAME)
 
 
 def _measure(candidate: Candidate, stance: Stance) -> RankedStrategy:
