@@ -1,6 +1,6 @@
 """Forms that no table stands behind: what a service refuses shows at its field."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, TypeVar
@@ -11,6 +11,7 @@ from goals.admin.forms import LABELS, in_page_words
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.money import format_plain
 from mastertrade.values.validation import is_plain_number
+from mastertrade.web.api_fields import StrictSerializer
 
 Result = TypeVar("Result")
 
@@ -61,6 +62,9 @@ class CallForm(forms.Form):
         value = super().get_initial_for_field(field, field_name)
         return format_plain(value) if isinstance(value, Decimal) else value
 
+    def group(self, names: Iterable[str]) -> list[forms.BoundField]:
+        return [self[name] for name in names]
+
     def call(self, service: Callable[..., Result], **given: Any) -> Result | None:
         """What the service answers; None where it refuses, and the form says why."""
         try:
@@ -70,6 +74,22 @@ class CallForm(forms.Form):
                 self._add_wrong(wrong)
         except DomainError as error:
             self.add_error(None, self._in_words(error.on_page))
+        return None
+
+    def read(
+        self, body: type[StrictSerializer], given: Mapping[str, Any], user: Any
+    ) -> dict[str, Any] | None:
+        """What is given, as the API would read it; None where it refuses.
+
+        What was left empty is not given.
+        """
+        filled = {name: one for name, one in given.items() if one not in ("", None)}
+        sent = body(data=filled, context={"user": user})
+        if sent.is_valid():
+            return dict(sent.validated_data)
+        for name, details in sent.errors.items():
+            for detail in details:
+                self._add_wrong(InvalidInput(str(name), str(detail)))
         return None
 
     def _add_wrong(self, wrong: InvalidInput) -> None:
