@@ -70,15 +70,18 @@ NOT_COMPETING = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A strategy with its evidence, and its place in the ranking where it has one."""
+    """A strategy with its evidence, and its place in the ranking where it has one.
+
+    Of its trades, live and simulated, those are None that are not known now.
+    """
 
     strategy: StrategyInstance
     about: str
     place: RankedStrategy | None
     is_chosen: bool
     why: str
-    live: int
-    simulated: int
+    live: int | None
+    simulated: int | None
     mean: str
     interval: str
     whisk: SafeString | None
@@ -185,7 +188,7 @@ def _rows(
     shown: GoalChoice | None,
     strategies: list[StrategyInstance],
 ) -> list[Row]:
-    counts = _count_trades(portfolio, strategies)
+    others = _count_others(portfolio, strategies)
     places = {one.strategy_id: one for one in _ranking(shown)}
     records = found.records or {}
     judged = [one for one in records.values() if one.judged]
@@ -197,8 +200,9 @@ def _rows(
             places.get(one.strategy_id),
             shown,
             records.get(one.strategy_id),
-            counts.get(one.strategy_id, (0, 0)),
+            others.get(one.strategy_id, 0),
             widest,
+            is_live=portfolio.is_live,
         )
         for one in strategies
     ]
@@ -210,14 +214,17 @@ def _row(
     place: RankedStrategy | None,
     shown: GoalChoice | None,
     record: GrowthRecord | None,
-    counts: tuple[int, int],
+    others: int,
     widest: Decimal,
+    *,
+    is_live: bool,
 ) -> Row:
     why = NOT_COMPETING[StrategyStatus(strategy.status)]
     first = None
     if place is not None and shown is not None:
         first = shown.selection.selected
         why = WHY[explain_place(place, first)]
+    own = None if record is None else record.trades
     mean, interval, whisk = "", "", None
     tone, icon, says = "", "", "being worked out anew"
     if record is not None:
@@ -236,8 +243,8 @@ def _row(
         place=place,
         is_chosen=place is not None and place is first,
         why=why,
-        live=counts[0],
-        simulated=counts[1],
+        live=own if is_live else others,
+        simulated=others if is_live else own,
         mean=mean,
         interval=interval,
         whisk=whisk,
@@ -247,25 +254,19 @@ def _row(
     )
 
 
-def _count_trades(
+def _count_others(
     portfolio: Portfolio, strategies: list[StrategyInstance]
-) -> dict[str, tuple[int, int]]:
-    """Of each its trades that have wholly ended: in live portfolios, in all others."""
+) -> dict[str, int]:
+    """Trades that have wholly ended and are no evidence here: of the other kind."""
     is_live = Q(portfolio__kind=PortfolioKind.LIVE)
     ended = Trade.objects.filter(
+        ~is_live if portfolio.is_live else is_live,
         user_id=portfolio.user_id,
         strategy_id__in=[one.strategy_id for one in strategies],
         status=TradeStatus.CLOSED,
         parent_trade=None,
     )
-    counted = (
-        ended.order_by()
-        .values_list("strategy_id")
-        .annotate(
-            live=Count("pk", filter=is_live), simulated=Count("pk", filter=~is_live)
-        )
-    )
-    return {name: (live, simulated) for name, live, simulated in counted}
+    return dict(ended.values_list("strategy_id").annotate(Count("pk")))
 
 
 class StrategyForm(CallForm):

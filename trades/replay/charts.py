@@ -1,7 +1,7 @@
 """A report's chart as an SVG image, drawn by matplotlib without a display.
 
 matplotlib is imported here alone, and this module only where a chart is drawn: it costs
-half a second and 50 MB. An image knows nothing of its page, so it brings the colours of
+a second and 40 MB. An image knows nothing of its page, so it brings the colours of
 the light and of the dark scheme along.
 """
 
