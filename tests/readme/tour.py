@@ -9,15 +9,15 @@ from playwright.sync_api import Page, sync_playwright
 from tests.attack.site import LOOPBACK
 from tests.browser.conftest import find_chromium
 
-SIZE = {"width": 1080, "height": 860}
+SIZE = {"width": 1200, "height": 900}
 # A file whose columns are to be mapped, as a broker writes one.
 FILE = {
     "name": "my-broker.csv",
     "mimeType": "text/csv",
     "buffer": b"Instrument;Direction;Volume;Open price;Open time;Close price;Close time"
-    b"\nMSFT;Buy;20;43,10;02.03.2026 15:31;44,25;04.03.2026 21:02"
-    b"\nAAPL;Sell;8;182,40;03.03.2026 16:12;184,05;03.03.2026 20:47"
-    b"\nIBM;Buy;15;196,00;05.03.2026 15:45;199,30;09.03.2026 18:20\n",
+    b"\nMSFT;Buy;20;43,10;18.03.2026 15:31;44,25;20.03.2026 21:02"
+    b"\nAAPL;Sell;8;182,40;19.03.2026 16:12;184,05;19.03.2026 20:47"
+    b"\nIBM;Buy;15;196,00;23.03.2026 15:45;199,30;27.03.2026 18:20\n",
 }
 
 
@@ -50,15 +50,15 @@ def at(address: str) -> Callable[[Page], None]:
 SHOWN = {
     "today": at("/"),
     "goal": open_goal,
-    "import": open_import,
     "performance": at("/performance/"),
     "strategies": at("/strategies/"),
     "replay": open_replay,
+    "import": open_import,  # last: what it leaves is in none of the others
 }
 
 
 def take_tour(clone: Path, port: str, directory: Path) -> None:
-    """Write each as a PNG of 64 colours; what is below the screen is left out."""
+    """Write each as a PNG of 256 colours; what is below the screen is left out."""
     password = (clone / "var" / "demo-password").read_text(encoding="ascii").strip()
     directory.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
@@ -76,5 +76,5 @@ def take_tour(clone: Path, port: str, directory: Path) -> None:
             target = directory / f"{name}.png"
             page.screenshot(path=target)
             with Image.open(target) as picture:
-                picture.quantize(64).save(target, optimize=True)
+                picture.quantize(256).save(target, optimize=True)
         browser.close()

@@ -140,7 +140,7 @@ def title_of(report: ReplayReport) -> str:
 
 
 def notes_of(report: ReplayReport) -> list[str]:
-    """What a reader must know before the figures, each in one paragraph."""
+    """What a reader must know of the figures, each in one paragraph, the first at once."""
     notes = [WHY_ONE_RUN_SAYS_LITTLE, WHAT_THE_BASELINE_IS]
     if any(item.hold for item in report.instruments):
         notes.append(
