@@ -5,7 +5,7 @@ Time at the server of the whole request, statements, and what a browser loads fo
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
 from gzip import compress
@@ -22,8 +22,13 @@ from bench.history import TABLES
 from bench.people import POSITIONS, TRADES, Trader, fill, make_trader, vacuum
 from bench.rows import Row, Target
 from bench.timing import show
-from goals.enums import GoalType
+from goals.enums import GoalType, PortfolioKind
 from goals.services.goals import create_goal
+from goals.services.portfolios import create_portfolio
+from trades.models import ReplayRun
+from trades.replay.parsing import ReadingOptions
+from trades.services.replay import ReplayQuestion, run_replay
+from trades.services.replay_asked import load_between
 from trades.sizing_calls.decide import size_for_portfolio
 
 MANY_TRADES = 100_000
@@ -47,12 +52,15 @@ WHERE g.goal_id = %(goal_id)s
 """
 MOST_P95 = Target(150, at_least=False, unit=" ms")
 MOST_ANSWER = Target(200, at_least=False, unit=" ms")
+MOST_DRAWN = Target(600, at_least=False, unit=" ms")
 # What a slider sends as it moves on.
 MOVES: dict[str, Callable[[int], str]] = {
     "the base size": lambda at: f"base_risk={1 + at / 20:g}",
     "the hard floor": lambda at: f"hard_drawdown_pct={10 + at / 2:g}",
     "a solved policy": lambda at: f"policy=deadline_optimal&stop_penalty={at / 10:g}",
 }
+REPLAYS = 200
+PRICES = ("MSFT", date(2008, 1, 1))  # five years and two months
 NO_SLOWER = Target(1.25, at_least=False)
 LIGHTEST = Target(200, at_least=False, unit=" kB")
 STATIC = re.compile(rb'(?:src|href)="/static/([^"]+)"')
@@ -96,7 +104,28 @@ def measure() -> Iterator[Row]:
                 MOST_ANSWER if rough else None,
                 _p95(times) * 1000,
             )
-    for name, path in (("today", "/"), ("a goal", _goal_path(many))):
+    replay = _replay(many)
+    for name, path, most in (
+        (f"list of {REPLAYS} replays", "/replays/", MOST_P95),
+        ("a replay's report", replay, MOST_P95),
+        ("its drawing, an image of its own", f"{replay}chart/", MOST_DRAWN),
+    ):
+        p95 = _p95(_times(many_browser, path))
+        with CaptureQueriesContext(connection) as found:
+            many_browser.get(path)
+        yield Row(
+            f"{name}, p95 with {len(found)} statements",
+            show(p95),
+            "",
+            None,
+            most,
+            p95 * 1000,
+        )
+    for name, path in (
+        ("today", "/"),
+        ("a goal", _goal_path(many)),
+        ("a replay's report", replay),
+    ):
         plain, packed = _weigh(many_browser, path)
         yield Row(
             f"what a browser loads for {name}, packed (plain: {plain / 1000:.0f} kB)",
@@ -145,7 +174,11 @@ def _addresses(few: Trader, many: Trader) -> list[tuple[str, str, str]]:
             f"{path}?portfolio={few.portfolio.pk}",
             f"{path}?portfolio={many.portfolio.pk}",
         )
-        for name, path in (("today", "/"), (f"list of {GOALS} goals", "/goals/"))
+        for name, path in (
+            ("today", "/"),
+            (f"list of {GOALS} goals", "/goals/"),
+            ("strategies", "/strategies/"),
+        )
     ]
     for name, part in (
         ("a goal", ""),
@@ -154,6 +187,35 @@ def _addresses(few: Trader, many: Trader) -> list[tuple[str, str, str]]:
     ):
         found.append((name, _goal_path(few) + part, _goal_path(many) + part))
     return found
+
+
+def _replay(trader: Trader) -> str:
+    """A replay's address; there are `REPLAYS` of the same report."""
+    name, first = PRICES
+    now = timezone.now()
+    series = load_between(name, ReadingOptions(), first, None, now)
+    question = ReplayQuestion(GoalType.MONTHLY_RETURN, Decimal(3))
+    run = run_replay(user=trader.user, question=question, series=series, now=now)
+    for number in range(REPLAYS - 1):
+        policy, constant = (
+            create_portfolio(
+                user=trader.user,
+                name=f"{half} {number}",
+                kind=PortfolioKind.SIMULATION,
+                now=now,
+            )
+            for half in ("policy", "constant")
+        )
+        ReplayRun.objects.create(
+            user=trader.user,
+            policy_portfolio=policy,
+            constant_portfolio=constant,
+            symbol=name,
+            parameters_digest=run.parameters_digest,
+            report=run.report,
+            created_at=now,
+        )
+    return f"/replays/{run.pk}/"
 
 
 def _browser(trader: Trader) -> Client:

@@ -21,3 +21,13 @@ class Stance(StrEnum):
     AGGRESSIVE = "aggressive"
     BALANCED = "balanced"
     CONSERVATIVE = "conservative"
+
+
+class Placing(StrEnum):
+    """Why a strategy of a ranking is the chosen one, or by what it is not."""
+
+    CHOSEN = "chosen"
+    DISPROVED = "disproved"
+    FITS_LESS = "fits_less"
+    GREW_LESS = "grew_less"
+    LATER_NAME = "later_name"

@@ -25,6 +25,7 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient, ForceAuthClientHandler
 from rest_framework.throttling import SimpleRateThrottle
 
+from goals.decisions.policies import PolicyName
 from goals.enums import ChannelKind, GoalType, PortfolioKind
 from goals.models import ApiToken, GoalAlert, User
 from goals.services.goals import create_goal
@@ -39,6 +40,9 @@ from trades.enums import JobKind, Side
 from trades.freqtrade.tokens import issue_webhook
 from trades.importing.mapped.mapping import read_mapping
 from trades.models import GrowthRecord, ImportMapping, ReplayRun, TradeImport, UserJob
+from trades.replay.records import EquityPoint, ReplayResult
+from trades.replay.report import InstrumentReport, ReplayReport, build_report
+from trades.replay.storing import report_to_dict
 from trades.services.jobs import create_job
 from trades.services.mappings import save_mapping
 from trades.sizing_calls.decide import select_strategy, size_for_goal
@@ -184,10 +188,12 @@ def make_trader(**fields: Any) -> Trader:
     """A funded portfolio `crypto` with a goal of 5 %, two strategies, a channel."""
     trader = make_newcomer(**fields)
     user, now = trader.user, timezone.now()
-    for word in ("momentum", "mean_reversion"):
+    strategy, _ = (
         create_strategy(
             user=user, strategy_id=f"{word}_001", strategy_type=word, now=now
         )
+        for word in ("momentum", "mean_reversion")
+    )
     portfolio = create_portfolio(
         user=user,
         name="crypto",
@@ -209,7 +215,8 @@ def make_trader(**fields: Any) -> Trader:
         channel_id=channel.pk,
         portfolio_id=portfolio.portfolio_id,
         goal_id=goal.goal_id,
-        strategy_id="momentum_001",
+        strategy_id=strategy.strategy_id,
+        strategy_pk=strategy.pk,
     )
     return trader
 
@@ -317,8 +324,33 @@ def make_replay(
         constant_portfolio=constant,
         symbol=symbol,
         parameters_digest="0" * 64,
-        report={"version": 1, "instruments": []},
+        report=report_to_dict(ReplayReport((idle_report(symbol),))),
         created_at=timezone.now(),
+    )
+
+
+def idle_report(symbol: str) -> InstrumentReport:
+    """Two days without a signal."""
+    now, equity = timezone.now(), Decimal(1000)
+    result = ReplayResult(
+        symbol=symbol,
+        bars=2,
+        opening_equity=equity,
+        decisions=(),
+        trades=(),
+        equity=tuple(
+            EquityPoint(now - timedelta(days=days), equity, equity) for days in (1, 0)
+        ),
+        unfunded_signals=0,
+    )
+    return build_report(
+        goal_type=GoalType.MONTHLY_RETURN,
+        target_value=Decimal(5),
+        policy=PolicyName.LADDER,
+        policy_result=result,
+        policy_goals=(),
+        constant_result=result,
+        constant_goals=(),
     )
 
 

@@ -1,6 +1,6 @@
 """What forms share: numbers and times as people type them, refusals in their words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, TypeVar
@@ -13,6 +13,7 @@ from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.in_text import say
 from mastertrade.values.money import format_plain
 from mastertrade.values.validation import is_plain_number
+from mastertrade.web.api_fields import StrictSerializer
 
 Result = TypeVar("Result")
 # What the floor of a portfolio is measured from, in money.
@@ -111,6 +112,9 @@ class CallForm(TellsWrong, forms.Form):
         value = super().get_initial_for_field(field, field_name)
         return format_plain(value) if isinstance(value, Decimal) else value
 
+    def group(self, names: Iterable[str]) -> list[forms.BoundField]:
+        return [self[name] for name in names]
+
     def call(self, service: Callable[..., Result], **given: Any) -> Result | None:
         """What the service answers; None where it refuses, and the form says why."""
         try:
@@ -118,3 +122,19 @@ class CallForm(TellsWrong, forms.Form):
         except DomainError as error:
             self.tell(error)
             return None
+
+    def read(
+        self, body: type[StrictSerializer], given: Mapping[str, Any], user: Any
+    ) -> dict[str, Any] | None:
+        """What is given, as the API would read it; None where it refuses.
+
+        What was left empty is not given.
+        """
+        filled = {name: one for name, one in given.items() if one not in ("", None)}
+        sent = body(data=filled, context={"user": user})
+        if sent.is_valid():
+            return dict(sent.validated_data)
+        for name, details in sent.errors.items():
+            for detail in details:
+                self.tell(InvalidInput(str(name), str(detail)))
+        return None

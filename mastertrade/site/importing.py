@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import (
@@ -263,7 +264,7 @@ def import_job(request: HttpRequest, job_id: int) -> HttpResponse:
 def import_progress(request: HttpRequest, job_id: int) -> HttpResponse:
     """The part of the page that is asked for again until the job has ended."""
     context = _job_context(request, job_id)
-    answer = render(request, "site/parts/import_progress.html", context)
+    answer = render(request, "site/parts/progress.html", context)
     if context["job"].has_ended:
         answer["HX-Refresh"] = "true"
     return answer
@@ -278,6 +279,7 @@ def _job_context(request: HttpRequest, job_id: int) -> dict[str, Any]:
     ).select_related("portfolio")
     return {
         "job": job,
+        "poll": reverse("site:import-progress", args=[job.pk]),
         "result": result,
         "refusals": result.get("refusals", [])[:SHOWN_REFUSALS],
         "done": done.first(),

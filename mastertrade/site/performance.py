@@ -192,7 +192,7 @@ def _widest(ends: Sequence[Decimal | None]) -> Decimal:
     return max((abs(one) for one in ends if one is not None), default=ZERO)
 
 
-def _interval(low: Decimal, high: Decimal) -> str:
+def show_interval(low: Decimal, high: Decimal) -> str:
     return (
         f"{figures.fine_percent(low, signed=True)} to "
         f"{figures.fine_percent(high, signed=True)}"
@@ -209,7 +209,7 @@ def _obedience_row(line: ObedienceLine, currency: str, widest: Decimal) -> Row:
     mean, low, high = line.mean_pct, line.low_pct, line.high_pct
     interval, whisk = "", None
     if mean is not None and low is not None and high is not None:
-        interval = _interval(low, high)
+        interval = show_interval(low, high)
         whisk = draw_interval(mean, low, high, widest)
     elif line.trades:
         interval = "too few trades" if line.lacks_trades else "too few days"
@@ -268,14 +268,14 @@ def _strategy_row(line: StrategyLine, currency: str, widest: Decimal) -> Row:
     interval, whisk = "", None
     if record.judged:
         low, high = record.lower * HUNDRED, record.upper * HUNDRED
-        interval = _interval(low, high)
+        interval = show_interval(low, high)
         sure = record.allows_more or record.disproved
         whisk = draw_interval(record.mean * HUNDRED, low, high, widest, sure=sure)
     won = _share(found.wins, found.trades)
-    tone, icon, says = _record_words(record)
+    tone, icon, says = record_words(record)
     return Row(
         name=line.strategy.strategy_name or line.strategy.strategy_id,
-        sub=_about(line.strategy),
+        sub=about_strategy(line.strategy),
         trades=found.trades,
         won="" if won is None else f"{figures.number(round(won))} %",
         profit=_profit(money, currency),
@@ -294,12 +294,12 @@ def _profit(money: MoneyFigures | None, currency: str) -> SafeString:
     return figures.gain(ZERO if money is None else money.profit_loss, currency)
 
 
-def _about(strategy: StrategyInstance) -> str:
+def about_strategy(strategy: StrategyInstance) -> str:
     kind = strategy.strategy_type.replace("_", " ")
     return f"{kind}, {strategy.risk_profile}" if strategy.risk_profile else kind
 
 
-def _record_words(record: GrowthRecord) -> tuple[str, str, str]:
+def record_words(record: GrowthRecord) -> tuple[str, str, str]:
     if not record.judged:
         return "", "", f"no evidence yet: {record.trades} of {FEWEST_TRADES} trades"
     if record.disproved:

@@ -30,6 +30,8 @@ PAGES: tuple[tuple[str, str], ...] = (
     ("Goals", "site:goals"),
     ("Trades", "site:trades"),
     ("Performance", "site:performance"),
+    ("Strategies", "site:strategies"),
+    ("Replays", "site:replays"),
     ("Alerts", "site:alerts"),
     ("Settings", "site:settings"),
 )

@@ -47,11 +47,30 @@ from mastertrade.site.importing import (
 from mastertrade.site.ledger import export_ledger, ledger
 from mastertrade.site.performance import performance
 from mastertrade.site.record import new_trade
+from mastertrade.site.replays import (
+    cancel,
+    compare_policies,
+    delete,
+    download_replay,
+    draw_replay,
+    follow_job,
+    list_runs,
+    new_replay,
+    show_beside,
+    show_progress,
+    show_replay,
+)
 from mastertrade.site.settings.invitations import accept, open_link
 from mastertrade.site.sign_in import (
     ResetConfirmView,
     ResetView,
     reset_sent,
+)
+from mastertrade.site.strategies import (
+    act_on_strategy,
+    change_strategy,
+    list_strategies,
+    make_strategy,
 )
 from mastertrade.site.today import home, live, next_trade
 from mastertrade.site.trade import remark, trade, void
@@ -138,6 +157,29 @@ urlpatterns = [
         name="delete-mapping",
     ),
     path("performance/", performance, name="performance"),
+    path("strategies/", list_strategies, name="strategies"),
+    path("strategies/new/", make_strategy, name="strategy-new"),
+    path("strategies/<int:strategy_pk>/edit/", change_strategy, name="strategy-edit"),
+    *(
+        path(
+            f"strategies/<int:strategy_pk>/{action}/",
+            act_on_strategy,
+            {"action": action},
+            name=f"strategy-{action}",
+        )
+        for action in ("pause", "activate")
+    ),
+    path("replays/", list_runs, name="replays"),
+    path("replays/new/", new_replay, name="replay-new"),
+    path("replays/compare/", compare_policies, name="compare-policies"),
+    path("replays/beside/", show_beside, name="replays-beside"),
+    path("replays/jobs/<int:job_id>/", follow_job, name="replay-job"),
+    path("replays/jobs/<int:job_id>/progress/", show_progress, name="replay-progress"),
+    path("replays/jobs/<int:job_id>/cancel/", cancel, name="cancel-job"),
+    path("replays/<int:replay_id>/", show_replay, name="replay"),
+    path("replays/<int:replay_id>/chart/", draw_replay, name="replay-chart"),
+    path("replays/<int:replay_id>/file/", download_replay, name="replay-file"),
+    path("replays/<int:replay_id>/delete/", delete, name="delete-replay"),
     path("alerts/", alerts, name="alerts"),
     *(
         route

@@ -781,6 +781,28 @@ def test_every_column_of_our_format_is_documented() -> None:
     assert sorted(re.findall("`([a-z_]+)`", given)) == sorted(BY_NAME)
 
 
+# --- docs/tour.md ---------------------------------------------------------------------
+
+TOUR = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
+TEMPLATES = ROOT / "mastertrade" / "site" / "templates" / "site"
+HELP_UNDER_A_HEADING = re.compile(r"</h1><p>([^<{]+)</p>")
+
+
+@pytest.mark.parametrize(
+    "name", ["import", "strategies", "replays", "replay_form", "comparison_form"]
+)
+def test_the_help_on_a_page_is_the_words_of_the_tour(name: str) -> None:
+    (help_text,) = HELP_UNDER_A_HEADING.findall(read(TEMPLATES / f"{name}.html"))
+    assert help_text in " ".join(TOUR.split())
+
+
+def test_the_pictures_of_the_tour_are_there_and_small() -> None:
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TOUR)
+    assert 5 <= len(pictures) <= 7
+    for path in pictures:
+        assert (ROOT / "docs" / path).stat().st_size < 120_000, path
+
+
 # --- docs/architecture.md -------------------------------------------------------------
 
 

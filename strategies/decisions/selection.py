@@ -14,7 +14,7 @@ from goals.enums import ProgressBand
 from mastertrade.values import in_text
 from mastertrade.values.in_text import Text, cased, exact, say
 from mastertrade.values.money import ZERO, exactly
-from strategies.enums import RiskProfile, Stance
+from strategies.enums import Placing, RiskProfile, Stance
 
 TWO = Decimal(2)
 
@@ -118,6 +118,23 @@ def select_strategy(
     if reached:
         where = "the goal is reached, so"
     return Selection(ranking[0], stance, _explain(where, stance, ranking), ranking)
+
+
+def explain_place(one: RankedStrategy, first: RankedStrategy) -> Placing:
+    """By what a strategy of a ranking comes after its first one."""
+    if one is first:
+        return Placing.CHOSEN
+    differing = (
+        placing
+        for placing, own, best in zip(
+            (Placing.DISPROVED, Placing.FITS_LESS, Placing.GREW_LESS),
+            _order(one),
+            _order(first),
+            strict=True,
+        )
+        if own != best
+    )
+    return next(differing, Placing.LATER_NAME)
 
 
 def _measure(candidate: Candidate, stance: Stance) -> RankedStrategy:

@@ -35,7 +35,9 @@ def pages_of(trader: Any) -> list[str]:
             continue
         address = "/" + PARAMETER.sub(lambda one: str(trader.ids[one[1]]), route)
         answer = client.get(address)
-        if answer.status_code == 200 and b"<!doctype html>" in b"".join(answer):
+        if answer.status_code != 200 or "Content-Disposition" in answer:
+            continue  # a file is no page
+        if b"<!doctype html>" in b"".join(answer):
             found.append(address)
     return found
 

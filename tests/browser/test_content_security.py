@@ -10,7 +10,6 @@ from playwright.sync_api import Page, expect
 
 from goals.tests.factories import UserFactory
 from tests.http import PASSWORD, make_busy_trader
-from trades.models import ReplayRun
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 VIOLATION = "Content Security Policy"
@@ -21,7 +20,6 @@ ANSWERED = ".live-responses-table td.response-col_status:not(.col_header)"
 def operator(transactional_db: None):
     """A superuser who has one of everything."""
     trader = make_busy_trader()
-    ReplayRun.objects.all().delete()  # its report is empty, as no replay's is
     trader.user.is_staff = trader.user.is_superuser = True
     trader.user.save()
     return trader

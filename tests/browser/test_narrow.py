@@ -18,8 +18,8 @@ from tests.browser.pages import WIDER_THAN_THE_SCREEN
 from tests.browser.test_content_security import sign_in
 from tests.http import make_busy_trader
 from trades.models import ReplayRun, Trade
-from trades.replay.webpage import write_page
 from trades.services.replay import ReplayQuestion, read_reports, run_replay
+from trades.services.replay_reports import render_file
 from trades.tests.factories import TradeFactory
 from trades.tests.prices import wander
 
@@ -95,7 +95,7 @@ def test_the_page_of_a_replay_is_no_wider_than_a_telephone(
     page: Page, operator, tmp_path: Path
 ) -> None:
     report = tmp_path / "replay.html"
-    write_page(report, read_reports(list(ReplayRun.objects.all())))
+    report.write_text(render_file(read_reports(list(ReplayRun.objects.all()))))
     page.set_viewport_size(NARROW)
     page.goto(report.as_uri())
     assert not page.evaluate(WIDER_THAN_THE_SCREEN)

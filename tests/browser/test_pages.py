@@ -19,7 +19,6 @@ from tests.browser.pages import (
 )
 from tests.http import Trader, make_busy_trader
 from trades.management.demo_portfolio import load_recorded
-from trades.models import ReplayRun
 from trades.services.demo import renew_demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -31,7 +30,6 @@ WITHOUT_A_USER = ["/login/", "/nothing/"]
 def trader(transactional_db: None) -> Trader:
     """One of everything, and the rights to see the pages of operators."""
     made = make_busy_trader()
-    ReplayRun.objects.all().delete()  # its report is empty, as no replay's is
     made.user.is_staff = made.user.is_superuser = True
     made.user.save()
     if PICTURES:

@@ -10,7 +10,6 @@ from goals.models import ApiToken, Portfolio
 from tests.browser.pages import WIDER_THAN_THE_SCREEN, serious_violations
 from tests.browser.test_content_security import sign_in
 from tests.http import PASSWORD, make_busy_trader
-from trades.models import ReplayRun
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 NARROW, WIDE = {"width": 360, "height": 800}, {"width": 1280, "height": 900}
@@ -20,7 +19,6 @@ NARROW, WIDE = {"width": 360, "height": 800}, {"width": 1280, "height": 900}
 def operator(page: Page, transactional_db: None):
     """A superuser with one of everything, signed in."""
     trader = make_busy_trader()
-    ReplayRun.objects.all().delete()  # its report is empty, as no replay's is
     trader.user.is_staff = trader.user.is_superuser = True
     trader.user.save()
     sign_in(page, trader.user.username)

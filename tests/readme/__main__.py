@@ -29,6 +29,7 @@ from tests.readme.blocks import (
 from tests.readme.clone import fresh_clone
 from tests.readme.picture import take_picture
 from tests.readme.shell import Shell
+from tests.readme.tour import take_tour
 
 LONGEST_SECONDS = 600.0
 LONGEST_STOP_SECONDS = 30.0
@@ -175,15 +176,21 @@ def main() -> int:
     parser.add_argument(
         "--picture", type=Path, help="only take this picture of the first page"
     )
+    parser.add_argument(
+        "--tour", type=Path, metavar="DIR", help="only take the pictures of the tour"
+    )
     options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with fresh_clone() as (clone, environment):
         reader = Reader(clone, environment)
         try:
-            if options.picture:
+            if options.picture or options.tour:
                 reader.read(Path("README.md"), until_served=True)
+            if options.picture:
                 take_picture(clone, environment["PORT"], options.picture)
+            elif options.tour:
+                take_tour(clone, environment["PORT"], options.tour)
             else:
                 for page in find_pages():
                     reader.read(page)

@@ -12,10 +12,8 @@ from goals.models import User
 from mastertrade.progress_line import ProgressLine, show_progress
 from mastertrade.terminal import printable
 from trades.models import ReplayRun
-from trades.replay import webpage
 from trades.replay.bars import PriceSeries
 from trades.replay.engine import Progress
-from trades.replay.rendering import print_report
 from trades.replay.summary import print_summary
 from trades.services.deleting import reports_directory
 from trades.services.replay import (
@@ -24,6 +22,7 @@ from trades.services.replay import (
     read_reports,
     run_replay,
 )
+from trades.services.replay_reports import render_file, written_by
 
 
 def replay_all(
@@ -75,27 +74,14 @@ def stepper(line: ProgressLine, name: str) -> Progress:
     return step
 
 
-def show_runs(
-    *,
-    console: Console,
-    runs: Sequence[ReplayRun],
-    page: Path,
-    periods: int | None,
-) -> None:
-    """Print the report and write its page, which goes when all its runs are gone.
-
-    `periods`: how many of the last get a line of their own in the tables, -1 for all;
-    None prints the summary alone.
-    """
+def show_runs(*, console: Console, runs: Sequence[ReplayRun], page: Path) -> None:
+    """Print the summary and write the page, which goes when all its runs are gone."""
     report = read_reports(runs)
-    if periods is None:
-        print_summary(console, report)
-    else:
-        print_report(console, report, periods=None if periods < 0 else periods)
+    print_summary(console, report)
     if not is_written(page, runs):
         with show_progress("drawing the charts"):
             page.parent.mkdir(parents=True, exist_ok=True)
-            webpage.write_page(page, report)
+            page.write_text(render_file(report), encoding="utf-8")
         if page.parent.resolve() == reports_directory().resolve():
             keys = [run.pk for run in runs]
             ReplayRun.objects.filter(pk__in=keys).update(page=page.name)
@@ -108,5 +94,4 @@ def is_written(page: Path, runs: Sequence[ReplayRun]) -> bool:
     """Whether the page is of these runs, and younger than the code that writes it."""
     if any(run.page != page.name for run in runs) or not page.exists():
         return False
-    code = Path(webpage.__file__).parent.glob("*.py")
-    return page.stat().st_mtime > max(path.stat().st_mtime for path in code)
+    return page.stat().st_mtime > max(path.stat().st_mtime for path in written_by())

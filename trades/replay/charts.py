@@ -1,58 +1,57 @@
-"""The page's charts as inline SVG, drawn by matplotlib without a display.
+"""A report's chart as an SVG image, drawn by matplotlib without a display.
 
-matplotlib is imported here and nowhere else, and this module only by the command that
-writes the page: the web process never loads it. Colours are placeholders that become
-CSS variables, so the page's light and dark schemes colour the chart too.
+matplotlib is imported here alone, and this module only where a chart is drawn: it costs
+a second and 40 MB. An image knows nothing of its page, so it brings the colours of
+the light and of the dark scheme along.
 """
 
 import io
 import re
+from base64 import b64encode
 from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal
+from threading import Lock
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib import dates
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from trades.replay.report import (
-    CurvePoint,
-    InstrumentReport,
-    PeriodOutcome,
-    RunSummary,
-)
+from trades.replay.report import InstrumentReport, PeriodOutcome, RunSummary
 from trades.replay.wording import BASELINE, run_name
 
-# Placeholder colour in the drawing -> what the page shows.
-INK, GRID = "#010203", "#040506"
-POLICY, CONSTANT = "#070809", "#0a0b0c"
-REACHED, MISSED, OPEN = "#0d0e0f", "#101112", "#131415"
-HOLD = "#161718"
-PAGE_COLOURS = {
-    INK: "currentColor",
-    GRID: "var(--grid)",
-    POLICY: "var(--policy)",
-    CONSTANT: "var(--constant)",
-    REACHED: "var(--reached)",
-    MISSED: "var(--missed)",
-    OPEN: "var(--open)",
-    HOLD: "var(--hold)",
-}
-OUTCOME_COLOURS = {
-    PeriodOutcome.REACHED: REACHED,
-    PeriodOutcome.MISSED: MISSED,
-    PeriodOutcome.OPEN: OPEN,
-}
-WIDTH_INCHES, HEIGHT_INCHES = 10.0, 5.6
+# Width and height in pixels: text keeps its size where a screen has another width.
+SIZES = {"wide": (1160, 500), "mid": (728, 460), "narrow": (340, 430)}
 PANEL_HEIGHTS = (5, 1.6, 0.9)
-LOG_SCALE_FROM = Decimal(3)  # highest over lowest equity
+PIXELS_A_DATE = 90
+# What is drawn, by a placeholder of its colour, and its colours in both schemes: those
+# of the site's stylesheet.
+COLOURS = {
+    "ink": ("#010101", "#5f6469", "#9aa0a5"),
+    "grid": ("#020202", "#e0e1dd", "#2c3135"),
+    "policy": ("#030303", "#2450b8", "#94b3ff"),
+    "constant": ("#040404", "#45494d", "#bcc0c3"),
+    "hold": ("#050505", "#7d4e00", "#e6b657"),
+    "reached": ("#060606", "#0f6b45", "#62cb9a"),
+    "missed": ("#070707", "#ab2318", "#ff958a"),
+    "open": ("#080808", "#858a86", "#747c82"),
+}
+INK, GRID, POLICY, CONSTANT, HOLD, *_ = (drawn for drawn, _, _ in COLOURS.values())
+# How high a goal's block is: its colour is not all that tells them apart.
+OUTCOMES = {
+    PeriodOutcome.REACHED: ("reached", 0.8),
+    PeriodOutcome.MISSED: ("missed", 0.2),
+    PeriodOutcome.OPEN: ("open", 0.5),
+}
 STYLE: dict[Any, Any] = {
     "figure.facecolor": "none",
+    "figure.dpi": 72,
     "axes.facecolor": "none",
-    "date.converter": "concise",
-    "svg.fonttype": "none",  # text stays text, in the page's font
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "replay",  # the same report gives the same drawing
     "font.family": "sans-serif",
-    "font.size": 10,
+    "font.size": 12,
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": GRID,
@@ -61,60 +60,62 @@ STYLE: dict[Any, Any] = {
     "grid.color": GRID,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "legend.frameon": False,
 }
+NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+CLIP = re.compile(r"\bp[0-9a-f]{10}\b")
+# The style of a drawing is the process's.
+drawing = Lock()
 
 
-def draw_chart(report: InstrumentReport, prefix: str) -> str:
-    """Equity of both runs, the policy's factors and the goals reached, as one SVG.
+def embed_chart(report: InstrumentReport, size: str) -> str:
+    """The drawing as an address that holds it."""
+    return f"data:image/svg+xml;base64,{b64encode(draw_chart(report, size)).decode()}"
 
-    `prefix` keeps the ids of several drawings on one page apart.
-    """
-    with mpl.rc_context({**STYLE, "svg.hashsalt": prefix}):
-        figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
+
+def draw_chart(report: InstrumentReport, size: str) -> bytes:
+    """Equity of both runs, the policy's factors and the goals reached, in one SVG."""
+    width, height = SIZES[size]
+    with drawing, mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
         equity, factors, goals = figure.subplots(
             3, 1, sharex=True, height_ratios=PANEL_HEIGHTS
         )
         _draw_equity(equity, report)
         _draw_factors(factors, report.policy_run)
         _draw_goals(goals, report)
-        goals.set_xlim(report.first_at, report.last_at)
-        return _svg(figure, prefix)
+        _draw_days(goals, report, most=max(width // PIXELS_A_DATE, 5))
+        figure.legend(
+            *_legend(equity, report), loc="outside upper left", ncols=width // 150
+        )
+        return _svg(figure, width, height)
 
 
 def _draw_equity(axes: Any, report: InstrumentReport) -> None:
+    policy, constant = report.runs
     curves = [
-        (report.constant_run.equity, CONSTANT, 1.3),
-        (report.policy_run.equity, POLICY, 1.6),
+        (run_name(constant), constant.equity, CONSTANT, "--", 1.3),
+        (run_name(policy), policy.equity, POLICY, "-", 1.8),
     ]
     if report.hold is not None:
-        curves.insert(0, (report.hold.equity, HOLD, 0.9))
-    for curve, colour, width in curves:
+        curves.insert(0, ("buy and hold", report.hold.equity, HOLD, ":", 1.2))
+    for name, curve, colour, dashes, width in curves:
         axes.plot(
             [point.at for point in curve],
             [float(point.equity) for point in curve],
             color=colour,
+            linestyle=dashes,
             linewidth=width,
+            label=name,
         )
-    if is_logarithmic(report):
+    if report.is_logarithmic:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, place: ""))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:,.0f}"))
-    axes.grid(visible=True, axis="y", linewidth=0.6)
-    scale = ", log scale" if is_logarithmic(report) else ""
+    axes.grid(visible=True, axis="y", linewidth=0.8)
+    scale = ", log scale" if report.is_logarithmic else ""
     axes.set_ylabel(f"equity{scale}")
-
-
-def is_logarithmic(report: InstrumentReport) -> bool:
-    """Whether the equity spans so much that its axis is logarithmic."""
-    points: tuple[CurvePoint, ...] = (
-        *report.policy_run.equity,
-        *report.constant_run.equity,
-        *(report.hold.equity if report.hold else ()),
-    )
-    lowest = min(point.equity for point in points)
-    highest = max(point.equity for point in points)
-    return lowest > 0 and highest / lowest >= LOG_SCALE_FROM
 
 
 def _draw_factors(axes: Any, run: RunSummary) -> None:
@@ -124,22 +125,31 @@ def _draw_factors(axes: Any, run: RunSummary) -> None:
     axes.vlines(times, 1.0, values, color=POLICY, linewidth=0.7)
     axes.plot(times, values, "o", color=POLICY, markersize=2.6)
     axes.set_ylabel("factor")
-    axes.grid(visible=True, axis="y", linewidth=0.6)
+    axes.grid(visible=True, axis="y", linewidth=0.8)
 
 
 def _draw_goals(axes: Any, report: InstrumentReport) -> None:
     """Two rows of blocks: the policy's goals above, the baseline's below."""
     for row, run in ((1, report.policy_run), (0, report.constant_run)):
-        for outcome, colour in OUTCOME_COLOURS.items():
+        for outcome, (name, height) in OUTCOMES.items():
             spans = [
                 (start, end - start)
                 for start, end, got in _spans(run, report)
                 if got is outcome
             ]
-            axes.broken_barh(spans, (row + 0.1, 0.8), facecolors=colour, linewidth=0)
+            colour = COLOURS[name][0]
+            place = (row + 0.1, height)
+            axes.broken_barh(spans, place, facecolors=colour, linewidth=0)
     axes.set_ylim(0, 2)
     axes.set_yticks([1.5, 0.5], [run_name(report.policy_run), BASELINE])
     axes.tick_params(axis="y", length=0)
+
+
+def _draw_days(axes: Any, report: InstrumentReport, *, most: int) -> None:
+    axes.set_xlim(report.first_at, report.last_at)
+    locator: Any = dates.AutoDateLocator(minticks=2, maxticks=most)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
 def _spans(
@@ -160,26 +170,40 @@ def _spans(
     ]
 
 
-def _svg(figure: Figure, prefix: str) -> str:
+def _legend(equity: Any, report: InstrumentReport) -> tuple[list[Any], list[str]]:
+    """The lines by their names, and the blocks of the outcomes there are."""
+    lines, names = (
+        found[::-1]
+        for found in equity.get_legend_handles_labels()  # the policy first
+    )
+    got = {period.outcome for run in report.runs for period in run.periods}
+    blocks = [name for outcome, (name, _) in OUTCOMES.items() if outcome in got]
+    patches = [Patch(facecolor=COLOURS[name][0]) for name in blocks]
+    return [*lines, *patches], [*names, *(f"goal {name}" for name in blocks)]
+
+
+def _svg(figure: Figure, width: int, height: int) -> bytes:
     buffer = io.StringIO()
-    no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(buffer, format="svg", metadata=no_metadata)
+    figure.savefig(buffer, format="svg", metadata=NO_METADATA)
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
-    for placeholder, colour in PAGE_COLOURS.items():
-        svg = svg.replace(placeholder, colour)
-    # The page gives it its width; a fixed size would overflow a narrow one.
-    svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
-    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
-    return _with_own_ids(svg, prefix)
+    # Named for objects in memory, which differ each time.
+    for number, clip in enumerate(dict.fromkeys(CLIP.findall(svg))):
+        svg = svg.replace(clip, f"clip{number}")
+    for name, (drawn, _, _) in COLOURS.items():
+        svg = svg.replace(drawn, f"var(--{name})")
+    svg = re.sub(r"<style.*?</style>", _schemes(), svg, count=1, flags=re.DOTALL)
+    sized = f' width="{width}" height="{height}"'
+    return re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', sized, svg, count=1).encode()
 
 
-def _with_own_ids(svg: str, prefix: str) -> str:
-    """Number the ids: matplotlib's clash between drawings and differ each run."""
-    numbers: dict[str, int] = {}
-
-    def renamed(match: re.Match[str]) -> str:
-        number = numbers.setdefault(match[2], len(numbers))
-        return f"{match[1]}{prefix}-{number}"
-
-    return re.sub(r'(\bid="|href="#|url\(#)([^")]+)', renamed, svg)
+def _schemes() -> str:
+    light, dark = (
+        "".join(f"--{name}:{colours[scheme]};" for name, colours in COLOURS.items())
+        for scheme in (1, 2)
+    )
+    return (
+        f"<style>svg{{{light}}}@media(prefers-color-scheme:dark){{svg{{{dark}}}}}"
+        "*{stroke-linejoin:round;stroke-linecap:butt}"
+        "text{font-family:system-ui,sans-serif!important}</style>"
+    )

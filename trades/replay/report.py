@@ -24,6 +24,7 @@ from trades.replay.halts import EntryStops, HaltSpan
 from trades.replay.records import Decision, EquityPoint, ReplayResult
 
 CURVE_POINTS = 520  # enough for a chart of the width of a page
+LOG_SCALE_FROM = Decimal(3)  # highest over lowest equity
 # Differences smaller than what is shown are none.
 SHOWN_PLACES = Decimal("0.1")
 
@@ -43,6 +44,9 @@ class Effect(StrEnum):
     HURT = "hurt"
     MIXED = "mixed"
     NONE = "none"
+
+
+WORST_FIRST = (Effect.HURT, Effect.MIXED, Effect.NONE, Effect.HELPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,29 @@ class InstrumentReport:
         """The policy's run against the one at factor 1.0."""
         return compare_runs(self.policy_run, self.constant_run)
 
+    @property
+    def runs(self) -> tuple[RunSummary, RunSummary]:
+        """The policy's run, and the one at factor 1.0."""
+        return self.policy_run, self.constant_run
+
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether the equity spans so much that its axis is logarithmic."""
+        curves = [run.equity for run in self.runs]
+        if self.hold is not None:
+            curves.append(self.hold.equity)
+        points = [point.equity for curve in curves for point in curve]
+        return min(points) > 0 and max(points) / min(points) >= LOG_SCALE_FROM
+
+    @property
+    def periods(self) -> list[tuple[PeriodSummary, PeriodSummary | None]]:
+        """The policy's periods, the newest first, each with the baseline's."""
+        baseline = {one.start_date: one for one in self.constant_run.periods}
+        return [
+            (one, baseline.get(one.start_date))
+            for one in reversed(self.policy_run.periods)
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
@@ -181,6 +208,16 @@ class ReplayReport:
     instruments: tuple[InstrumentReport, ...]
     made_at: datetime | None = None
     command: str = ""
+
+    @property
+    def worst_first(self) -> list[InstrumentReport]:
+        """Those that the policy did worse on first, of them the lowest returns."""
+
+        def rank(report: InstrumentReport) -> tuple[int, Decimal]:
+            compared = report.comparison
+            return WORST_FIRST.index(compared.effect), compared.return_points
+
+        return sorted(self.instruments, key=rank)
 
 
 def build_report(

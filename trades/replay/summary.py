@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from mastertrade.values.money import ZERO
-from trades.replay.rendering import EFFECT_STYLES
 from trades.replay.report import Effect, InstrumentReport, ReplayReport
 from trades.replay.wording import (
     BASELINE,
@@ -28,31 +27,31 @@ MOST_LINES = 7
 NAME_WIDTH = 9
 MOST_NAMES = 3
 THOUSAND = 1_000
+# The word of an effect, and its style, which only repeats it.
 EFFECTS = {
-    Effect.HURT: "worse",
-    Effect.MIXED: "mixed",
-    Effect.NONE: "same",
-    Effect.HELPED: "better",
+    Effect.HURT: ("worse", "red"),
+    Effect.MIXED: ("mixed", "yellow"),
+    Effect.NONE: ("same", "dim"),
+    Effect.HELPED: ("better", "green"),
 }
-WORST_FIRST = list(EFFECTS)
 
 
 def print_summary(console: Console, report: ReplayReport) -> None:
     """One line an instrument: the policy's run, its baseline and buy-and-hold."""
     first = report.instruments[0]
-    ranked = sorted(report.instruments, key=_rank)
+    ranked = report.worst_first
     console.print(Text(title_of(report), "bold"))
     halted = [
         f"{item.symbol} ({run_name(run)})"
         for item in ranked
-        for run in (item.policy_run, item.constant_run)
+        for run in item.runs
         if run.halted_at is not None
     ]
     if halted:
         names = listed_briefly(halted, MOST_NAMES)
         console.print(Text(f"Ends halted, and traded no more: {names}.", "yellow"))
     for item in ranked:
-        for run in (item.policy_run, item.constant_run):
+        for run in item.runs:
             if run.challenge:
                 name = f"{item.symbol}, {run_name(run)}"
                 console.print(Text(f"{name}: {run.challenge}."))
@@ -73,11 +72,6 @@ def print_summary(console: Console, report: ReplayReport) -> None:
             "dim",
         )
     )
-
-
-def _rank(report: InstrumentReport) -> tuple[int, Decimal]:
-    compared = report.comparison
-    return WORST_FIRST.index(compared.effect), compared.return_points
 
 
 def _first_lines(ranked: list[InstrumentReport]) -> list[InstrumentReport]:
@@ -111,11 +105,10 @@ def _table(reports: list[InstrumentReport]) -> Table:
     for heading in figures:
         table.add_column(heading, justify="right", no_wrap=True)
     for report in reports:
-        own, constant = report.policy_run, report.constant_run
-        effect = report.comparison.effect
+        own, constant = report.runs
         table.add_row(
             Text(report.symbol, "bold"),
-            Text(EFFECTS[effect], EFFECT_STYLES[effect]),
+            Text(*EFFECTS[report.comparison.effect]),
             _return(own.return_pct),
             _return(constant.return_pct),
             NOTHING if report.hold is None else _return(report.hold.return_pct),

@@ -1,6 +1,7 @@
 """The words and figures that the terminal and the page share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from decimal import Decimal
 
 from goals.decisions.policies import PolicyName
@@ -47,6 +48,16 @@ WHY_ONE_RUN_SAYS_LITTLE = (
 )
 
 
+def _with_commas(plain: str) -> str:
+    return f"{Decimal(plain):{'+' if plain[0] == '+' else ''},f}"
+
+
+# How a plain "-1234.50" is written; a page sets its reader's form.
+number_form: ContextVar[Callable[[str], str]] = ContextVar(
+    "number_form", default=_with_commas
+)
+
+
 def percent(value: Decimal | None, *, signed: bool = False, places: int = 1) -> str:
     """As 12.3 %, with thousands separated; a dash for None."""
     return figure(value, signed=signed, places=places, unit=f"{UNIT_SPACE}%")
@@ -60,12 +71,12 @@ def figure(
         return NOTHING
     rounded = round(value, places) + 0  # no negative zero
     sign = "+" if signed and rounded else ""
-    return f"{rounded:{sign},.{places}f}{unit}"
+    return f"{number_form.get()(f'{rounded:{sign}.{places}f}')}{unit}"
 
 
 def plain_number(value: Decimal) -> str:
     """At most two decimals, and none that say nothing: 5, 2.5, 4,000."""
-    return figure(value, places=2).rstrip("0").rstrip(".")
+    return figure(value, places=2).rstrip("0").rstrip(".,")
 
 
 def factor_range(period: PeriodSummary) -> str:
@@ -73,9 +84,8 @@ def factor_range(period: PeriodSummary) -> str:
     low, high = period.factor_min, period.factor_max
     if low is None or high is None:
         return NOTHING
-    if low == high:
-        return figure(low, places=2)
-    return f"{low:.2f}-{high:.2f}"
+    ends = dict.fromkeys(figure(one, places=2) for one in (low, high))
+    return " to ".join(ends)
 
 
 def period_word(goal_type: GoalType) -> str:
@@ -116,12 +126,6 @@ def goal_words(report: InstrumentReport) -> str:
             return f"a portfolio value of {target}"
 
 
-def years_of(report: InstrumentReport) -> str:
-    """2008-2013, or the one year of its prices."""
-    first, last = report.first_at.year, report.last_at.year
-    return str(first) if first == last else f"{first}-{last}"
-
-
 def title_of(report: ReplayReport) -> str:
     """What was replayed: the prices, the years, the goal and its policy."""
     first = report.instruments[0]
@@ -135,15 +139,8 @@ def title_of(report: ReplayReport) -> str:
     return f"Replay of {symbols}, {span}: {goal_words(first)}, {policy}"
 
 
-def origin_of(report: ReplayReport) -> str:
-    """When it was made, and by which command; empty where neither is known."""
-    made = f"Made {report.made_at:%Y-%m-%d %H:%M} UTC" if report.made_at else ""
-    by = f"by: {report.command}" if report.command else ""
-    return " ".join(part for part in (made, by) if part)
-
-
 def notes_of(report: ReplayReport) -> list[str]:
-    """What a reader must know before the figures, each in one paragraph."""
+    """What a reader must know of the figures, each in one paragraph."""
     notes = [WHY_ONE_RUN_SAYS_LITTLE, WHAT_THE_BASELINE_IS]
     if any(item.hold for item in report.instruments):
         notes.append(
@@ -159,8 +156,7 @@ def _deep_fall(report: InstrumentReport) -> str | None:
     limit = report.hard_drawdown_pct
     if limit is None:
         return None
-    runs = (report.policy_run, report.constant_run)
-    deepest = max(runs, key=lambda run: run.max_drawdown_pct)
+    deepest = max(report.runs, key=lambda run: run.max_drawdown_pct)
     if deepest.max_drawdown_pct <= limit:
         return None
     words = (
@@ -197,7 +193,7 @@ def outcome_words(report: InstrumentReport) -> str:
 
 def verdict_words(report: InstrumentReport) -> str:
     """What was better and what worse in this run, and how little that says."""
-    policy, constant = report.policy_run, report.constant_run
+    policy, constant = report.runs
     comparison = report.comparison
     word = period_word(report.goal_type)
     measured = [
@@ -216,14 +212,14 @@ def verdict_words(report: InstrumentReport) -> str:
             f"{word}s reached {reached_words(policy)} ({constant.periods_reached})",
         ),
     ]
-    better = "; ".join(words for gain, words in measured if gain > 0)
     worse = "; ".join(words for gain, words in measured if gain < 0)
+    better = "; ".join(words for gain, words in measured if gain > 0)
     same = "; ".join(words for gain, words in measured if gain == 0)
     sentences = [
         "One run says little; in this one "
         f"{policy.policy.value} {EFFECT_WORDS[comparison.effect]}.",
     ]
-    for label, words in (("Better", better), ("Worse", worse), ("Same", same)):
+    for label, words in (("Worse", worse), ("Better", better), ("Same", same)):
         if words:
             sentences.append(f"{label}: {words}.")
     risk = _risk_sentence(policy, constant)
@@ -233,7 +229,7 @@ def verdict_words(report: InstrumentReport) -> str:
 def lasting_halts(report: InstrumentReport) -> list[str]:
     """The runs that end halted: what they earned later is nothing, so this is first."""
     sentences = []
-    for run in (report.policy_run, report.constant_run):
+    for run in report.runs:
         if run.halted_at is not None:
             days = _days((report.last_at - run.halted_at).days)
             sentences.append(
@@ -247,7 +243,7 @@ def halt_sentences(report: InstrumentReport) -> list[str]:
     """What came of a challenge; which run was halted, how often and for how long."""
     return [
         f"{run_name(run).capitalize()}: {words}."
-        for run in (report.policy_run, report.constant_run)
+        for run in report.runs
         for words in (run.challenge, halt_words(run), stop_words(run))
         if words
     ]
@@ -279,6 +275,18 @@ def halt_words(run: RunSummary) -> str:
     if len(run.halts) == 1 and waits:
         return words
     return f"{words}; {_days(run.days_halted)} halted in all"
+
+
+def chart_words(report: InstrumentReport) -> str:
+    """What the chart shows, for whom it is read to."""
+    ends = [(run_name(run), run.final_equity) for run in report.runs]
+    if report.hold is not None:
+        ends.append(("buy and hold", report.hold.final_equity))
+    ended = _listed([f"{name} at {figure(equity)}" for name, equity in ends])
+    return (
+        f"Equity of {report.symbol} bar by bar: {ended}. Beneath it the policy's "
+        f"factors, and which {period_word(report.goal_type)}s each run reached."
+    )
 
 
 def halt_figures(run: RunSummary) -> str:

@@ -121,9 +121,10 @@ def _require_room(user: User) -> None:
     )
     most = settings.JOBS_PER_USER
     if found["unfinished"] >= most:
+        full = f"You have {most} jobs that have not ended, and no more are allowed. "
         raise TooManyJobs(
-            f"You have {most} jobs that have not ended, and no more are allowed. Wait "
-            "for one, or cancel it."
+            f"{full}Wait for one, or cancel it: they are listed at /api/jobs/.",
+            on_page=f"{full}Wait for one, or cancel it.",
         )
     if found["known"] >= MOST_KEPT:
         raise TooManyJobs(

@@ -22,14 +22,14 @@ from goals.models import FinancialGoal, Portfolio, User
 from goals.projection.presets import find_preset
 from goals.services.challenges import goal_settings
 from goals.services.goals import create_goal, update_goal
-from goals.services.portfolio_settings import SETTINGS
+from goals.services.portfolio_settings import SETTINGS, find_wrong_settings
 from goals.services.portfolios import create_portfolio
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.jsonable import to_plain
 from mastertrade.values.messages import did_you_mean
 from mastertrade.values.money import format_plain, round_to
-from mastertrade.values.validation import fingerprint
+from mastertrade.values.validation import fingerprint, refuse
 from strategies.decisions.signals import SignalKind
 from strategies.models import StrategyInstance
 from strategies.services import create_strategy
@@ -115,6 +115,7 @@ class ReplayQuestion:
             if name not in REPLAYED_SETTINGS:
                 hint = did_you_mean(name, REPLAYED_SETTINGS)
                 raise InvalidInput(name, f"is no setting of a replay.{hint}")
+        refuse(find_wrong_settings(None, None, dict(self.portfolio_settings)))
         shares = dict(self.portfolio_settings).get("headroom_share_pct")
         if shares is not None and self.settings.stop_ranges is None:
             raise InvalidInput(

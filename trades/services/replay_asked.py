@@ -1,7 +1,7 @@
 """A replay as people ask for it: the question, and the prices between two days."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -21,6 +21,13 @@ from trades.services.replay import ReplayQuestion
 
 DAY = timedelta(days=1)
 READING = ("allow_gaps", "skip_null_rows", "tolerate_closes", "decimal_comma")
+# Limits of both runs' portfolios that a request may set.
+LIMITS: dict[str, Callable[[Any], Any]] = {
+    "soft_drawdown_pct": Decimal,
+    "hard_drawdown_pct": Decimal,
+    "daily_loss_limit_pct": Decimal,
+    "max_trades_per_day": int,
+}
 
 
 def question_of(asked: Mapping[str, Any]) -> ReplayQuestion:
@@ -49,14 +56,18 @@ def question_of(asked: Mapping[str, Any]) -> ReplayQuestion:
         raise InvalidInput(name, f"{words}.") from wrong
     if "opening_balance" in asked:
         more["opening_balance"] = Decimal(asked["opening_balance"])
+    limits = tuple(
+        (name, read(asked[name])) for name, read in LIMITS.items() if name in asked
+    )
     if "preset" in asked:
         question = ReplayQuestion.of_preset(
-            asked["preset"], asked.get("phase", 1), (), **more
+            asked["preset"], asked.get("phase", 1), limits, **more
         )
     else:
         question = ReplayQuestion(
             goal_type=GoalType(asked["goal_type"]),
             target_value=Decimal(asked["target_value"]),
+            portfolio_settings=tuple(sorted(limits)),
             **more,
         )
     question.validate()

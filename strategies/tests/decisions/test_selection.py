@@ -11,11 +11,12 @@ from goals.enums import ProgressBand
 from strategies.decisions.selection import (
     STANCE_FOR_BAND,
     Candidate,
+    explain_place,
     measure_fit,
     measure_posture,
     select_strategy,
 )
-from strategies.enums import RiskProfile, Stance
+from strategies.enums import Placing, RiskProfile, Stance
 
 AGGRESSIVE, MODERATE, CONSERVATIVE = RiskProfile
 TYPES = ["momentum", "breakout", "mean_reversion", "carry"]
@@ -220,3 +221,38 @@ def test_the_ranking_tells_the_figures_that_made_it():
         25,
         Decimal("0.004"),
     )
+
+
+def test_each_place_is_explained_by_the_first_figure_that_differs():
+    grown = {"trades": 30, "shrunk_mean": Decimal("0.01"), "upper": Decimal("0.02")}
+    selection = select_strategy(
+        ProgressBand.BEHIND,
+        (
+            candidate("a", **grown),
+            candidate("b", **grown),
+            candidate("young"),
+            candidate("careful", profile=CONSERVATIVE),
+            candidate("lost", trades=30, upper=Decimal("-0.01")),
+        ),
+    )
+
+    assert {
+        one.strategy_id: explain_place(one, selection.selected)
+        for one in selection.ranking
+    } == {
+        "a": Placing.CHOSEN,
+        "b": Placing.LATER_NAME,
+        "young": Placing.GREW_LESS,
+        "careful": Placing.FITS_LESS,
+        "lost": Placing.DISPROVED,
+    }
+
+
+def test_where_all_are_disproved_the_fit_explains():
+    lost = {"trades": 30, "upper": Decimal("-0.01")}
+    selection = select_strategy(
+        ProgressBand.BEHIND,
+        (candidate("a", **lost), candidate("b", "mean_reversion", **lost)),
+    )
+
+    assert explain_place(selection.ranking[1], selection.selected) is Placing.FITS_LESS

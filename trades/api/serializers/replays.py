@@ -9,6 +9,7 @@ from rest_framework import serializers
 from goals.api.serializers import PORTFOLIO_KINDS
 from goals.decisions.policies import PolicyName
 from goals.enums import GoalType
+from goals.models.portfolios import LARGEST_COUNT
 from goals.projection.presets import PRESETS
 from goals.services.goals import EARLIEST_DATE, LATEST_DATE
 from goals.services.portfolio_settings import require_time_zone
@@ -65,7 +66,13 @@ class ReplaySerializer(ReplayListSerializer):
         read_only_fields = fields
 
 
+def _share() -> DecimalColumnField:
+    return DecimalColumnField(PERCENT, above=0, max_value=100, required=False)
+
+
 class _ReplayFields(StrictSerializer):
+    judged_with = {"soft_drawdown_pct": ("hard_drawdown_pct",)}
+
     goal_type = ChoiceField(choices=GOAL_TYPES, required=False)
     target_value = DecimalColumnField(MONEY, above=0, required=False)
     policy = ChoiceField(choices=choices(PolicyName), required=False)
@@ -75,6 +82,12 @@ class _ReplayFields(StrictSerializer):
     start_date = serializers.DateField(required=False)
     end_date = serializers.DateField(required=False)
     base_size_pct = DecimalColumnField(PERCENT, required=False)
+    soft_drawdown_pct = _share()
+    hard_drawdown_pct = _share()
+    daily_loss_limit_pct = _share()
+    max_trades_per_day = WholeNumberField(
+        min_value=1, max_value=LARGEST_COUNT, required=False
+    )
     resume_after_days = WholeNumberField(required=False)
     fee_bps = DecimalColumnField(PERCENT, required=False)
     slippage_bps = DecimalColumnField(PERCENT, required=False)
@@ -97,7 +110,7 @@ class _ReplayFields(StrictSerializer):
         try:
             question_of(to_plain(given))
         except InvalidInput as wrong:
-            yield wrong
+            yield from (wrong, *wrong.also)
         except KeyError:  # of the goal, which is missing
             pass
 
@@ -125,7 +138,8 @@ class ReplayRequestSerializer(_ReplayFields):
     """Prices, and a goal of each calendar period or a firm's challenge (`preset`).
 
     `start_date` and `end_date` cut the prices; `base_size_pct` is the base size in
-    percent of equity; after `resume_after_days` a halt that lasts is ended (default:
+    percent of equity; the limits are those of a portfolio, in place of their defaults
+    and of a challenge's; after `resume_after_days` a halt that lasts is ended (default:
     never). The others are for price files: see `docs/prices.md`.
     """
 

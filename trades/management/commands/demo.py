@@ -47,8 +47,8 @@ class Command(BaseCommand):
         "Make the demo portfolio (real prices of 2012 and 2013, moved to end "
         "yesterday, or on Friday where yesterday was a day of the weekend), replay "
         "real daily prices of AAPL, GOOG, IBM and MSFT (2008 to 2013) with a goal of "
-        "3 % per month, and print the summary (-v 2: every table). A finished run is "
-        "not repeated; the demo portfolio is made anew when its prices end earlier."
+        "3 % per month, and print the summary. A finished run is not repeated; the "
+        "demo portfolio is made anew when its prices end earlier."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -70,8 +70,7 @@ class Command(BaseCommand):
                 if options["delete"]:
                     self.stdout.write(delete_all(user))
                     return
-                full = options["verbosity"] > 1
-                self.make_and_show(open_console(), user, full=full)
+                self.make_and_show(open_console(), user)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 "Finished replays are stored; the next start continues from there."
@@ -79,7 +78,7 @@ class Command(BaseCommand):
         if options["serve"] is not None:
             serve(options["serve"])
 
-    def make_and_show(self, console: Console, user: User, *, full: bool) -> None:
+    def make_and_show(self, console: Console, user: User) -> None:
         with show_progress("making the demo portfolio") as line:
             step = stepper(line, line.words)
             made = make_demo(user, timezone.now(), progress=step)
@@ -95,7 +94,7 @@ class Command(BaseCommand):
         )
         delete_outdated(runs)
         page = reports_directory() / "demo.html"
-        show_runs(console=console, runs=runs, page=page, periods=6 if full else None)
+        show_runs(console=console, runs=runs, page=page)
 
 
 @contextmanager

@@ -31,7 +31,6 @@ from trades.services.replay_asked import load_between
 
 DEFAULT_GOAL = "monthly_return:5"
 DEFAULT_USER = "replay"
-DEFAULT_PERIODS = 12
 
 
 class Command(BaseCommand):
@@ -131,12 +130,6 @@ class Command(BaseCommand):
             "--raw-prices", action="store_true", help="Ignore an Adj Close column."
         )
         parser.add_argument(
-            "--periods",
-            type=int,
-            help="Print every table, with the last N periods in lines of their own "
-            "(-1 for all; -v 2: 12); default: only the summary.",
-        )
-        parser.add_argument(
             "--user",
             default=DEFAULT_USER,
             help=f"Whose portfolios, an existing user (default {DEFAULT_USER}, created "
@@ -174,10 +167,7 @@ class Command(BaseCommand):
                 "Nothing of the unfinished replay is stored."
             ) from None
         page = options["page"] or reports_directory() / f"replay-{runs[0].pk}.html"
-        periods = options["periods"]
-        if periods is None and options["verbosity"] > 1:
-            periods = DEFAULT_PERIODS
-        show_runs(console=console, runs=runs, page=page, periods=periods)
+        show_runs(console=console, runs=runs, page=page)
 
     def command(self) -> str:
         """As it was typed; empty where another program called."""

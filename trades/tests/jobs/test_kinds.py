@@ -97,6 +97,21 @@ def test_prices_are_replayed_from_a_file(trader: Trader) -> None:
 
 
 @pytest.mark.slow
+def test_a_replay_keeps_the_limits_it_is_given(trader: Trader) -> None:
+    limits = {
+        "soft_drawdown_pct": "4",
+        "hard_drawdown_pct": "8",
+        "daily_loss_limit_pct": "3",
+        "max_trades_per_day": 2,
+    }
+    result = done(trader, "/api/replays/", {**REPLAY, **limits})["result"]
+    for half in ("policy", "constant"):
+        portfolio = Portfolio.objects.get(pk=result[f"{half}_portfolio_id"])
+        stored = {name: getattr(portfolio, name) for name in limits}
+        assert stored == {name: Decimal(given) for name, given in limits.items()}
+
+
+@pytest.mark.slow
 def test_a_challenge_is_replayed_by_its_preset(trader: Trader) -> None:
     asked = {name: REPLAY[name] for name in ("prices", "start_date", "end_date")}
     job = done(trader, "/api/replays/", {**asked, "preset": "ftmo-2-step-100k"})
@@ -126,6 +141,10 @@ def test_a_price_file_that_is_none_fails_in_words(trader: Trader) -> None:
         ({"fee_bps": "1000"}, "fee_bps"),
         ({"base_size_pct": "0"}, "base_size_pct"),
         ({"resume_after_days": 0}, "resume_after_days"),
+        ({"hard_drawdown_pct": "5"}, "soft_drawdown_pct"),
+        ({"hard_drawdown_pct": "0"}, "hard_drawdown_pct"),
+        ({"daily_loss_limit_pct": "101"}, "daily_loss_limit_pct"),
+        ({"max_trades_per_day": 0}, "max_trades_per_day"),
         ({"end_date": "2009-12-31"}, "end_date"),
         ({"time_zone": "Mars/Olympus"}, "time_zone"),
     ],

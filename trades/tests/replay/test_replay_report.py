@@ -1,17 +1,14 @@
 """The report: what it counts, how it judges, and what the reader sees."""
 
 import json
-import re
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from io import StringIO
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from goals.decisions.policies import PolicyName
 from goals.enums import GoalStatus, GoalType, ProgressBand, Verdict
@@ -28,7 +25,6 @@ from trades.replay.records import (
     ExitCause,
     ReplayResult,
 )
-from trades.replay.rendering import goal_strips, print_report
 from trades.replay.report import (
     CURVE_POINTS,
     Effect,
@@ -42,7 +38,6 @@ from trades.replay.report import (
     summarise_run,
 )
 from trades.replay.storing import report_from_dict, report_to_dict
-from trades.replay.webpage import render_page, write_page
 from trades.replay.wording import (
     figure,
     goal_words,
@@ -51,7 +46,6 @@ from trades.replay.wording import (
     percent,
     period_name,
     verdict_words,
-    years_of,
 )
 from trades.tests.replay_broker import MemoryDesk, make_series
 
@@ -438,32 +432,6 @@ def test_a_period_is_named_by_its_place_in_the_calendar(instrument, goal_type, n
     assert period_name(first, goal_type) == name
 
 
-@pytest.mark.parametrize("width", [80, 200])
-def test_a_year_of_days_is_shown_whole_whatever_the_width(instrument, width):
-    """Marks go on in the next line; none is cut."""
-    day = replace(instrument.policy_run.periods[0], outcome=PeriodOutcome.MISSED)
-    days = tuple(
-        replace(day, start_date=date(2012, 1, 1) + timedelta(days=number))
-        for number in range(366)
-    )
-    run = replace(instrument.policy_run, periods=days)
-    text = StringIO()
-    console = Console(width=width, file=text)
-    console.print(
-        goal_strips(
-            replace(
-                instrument,
-                goal_type=GoalType.DAILY_RETURN,
-                policy_run=run,
-                constant_run=run,
-            )
-        )
-    )
-    strips = text.getvalue().partition("Year")[2]
-    assert strips.count("·") == 2 * 366
-    assert strips.count("0/366") == 2
-
-
 def test_the_verdict_says_what_was_better_and_what_worse(instrument):
     report = replace(
         instrument,
@@ -474,8 +442,8 @@ def test_the_verdict_says_what_was_better_and_what_worse(instrument):
     assert verdict_words(report).replace("\u00a0", " ") == (
         "One run says little; in this one ladder did better than the baseline in some "
         "respects and worse in others. "
-        "Better: return +12.0 % (factor 1.0: +10.0 %). "
         "Worse: max drawdown 25.0 % (20.0 %). "
+        "Better: return +12.0 % (factor 1.0: +10.0 %). "
         "Same: months reached 0 of 0 (0)."
     )
 
@@ -551,160 +519,14 @@ def test_a_report_stored_without_halts_is_read_as_not_halted(instrument):
     assert report_from_dict(stored) == ReplayReport((instrument,))
 
 
-# The terminal
-
-
-def printed(report: ReplayReport, width: int, **options) -> list[str]:
-    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    print_report(console, report, **options)
-    return console.export_text().splitlines()
-
-
-@pytest.mark.parametrize("width", [80, 120])
-def test_nothing_is_cut_off_on_the_terminal(report, width):
-    lines = printed(report, width, periods=None)
-
-    assert not [line for line in lines if "…" in line]
-    assert max(map(len, lines)) <= width
-
-
-@pytest.mark.parametrize("width", [80, 120])
-def test_no_figure_of_a_long_name_or_policy_is_cut(instrument, width):
-    run = replace(
-        instrument.policy_run,
-        policy=PolicyName.DEADLINE_OPTIMAL,
-        return_pct=Decimal("-1234.5"),
-        max_drawdown_pct=Decimal("100"),
-        periods_reached=115,
-        periods_ended=160,
-        trades=12345,
-    )
-    long = replace(instrument, symbol="BINANCE_BTCUSDT_1h_2024", policy_run=run)
-    lines = printed(ReplayReport((long,)), width, periods=0)
-
-    text = "\n".join(lines)
-    assert "…" not in text
-    assert max(map(len, lines)) <= width
-    figures = (
-        "deadline_optimal",
-        "-1,234.5\u00a0%",
-        "100.0\u00a0%",
-        "115/160",
-        "12345",
-    )
-    assert [figure for figure in figures if figure not in text] == []
-
-
-def test_prices_of_one_year_name_it_once(instrument):
-    one = replace(instrument, last_at=instrument.first_at)
-
-    assert years_of(one) == str(one.first_at.year)
-    assert years_of(instrument) == "2020-2021"
-
-
-def test_the_longest_row_of_a_month_fits_80_columns(instrument):
-    longest = replace(
-        instrument.policy_run.periods[-1],
-        progress_pct=Decimal(-264),
-        factor_min=Decimal("0.5"),
-        factor_max=Decimal("1.3"),
-        strategies=("mean_reversion_daily", "momentum_daily"),
-    )
-    run = replace(instrument.policy_run, periods=(longest,))
-    lines = printed(ReplayReport((replace(instrument, policy_run=run),)), 80)
-
-    assert any("mean_reversion_daily," in line for line in lines)
-    assert max(map(len, lines)) <= 80
-
-
-def test_every_month_gets_a_line_when_asked_for(report):
-    lines = printed(report, 80, periods=None)
-
-    months = [line for line in lines if re.match(r"20\d\d-\d\d ", line)]
-    assert len(months) == len(report.instruments[0].policy_run.periods)
-
-
-def test_the_last_months_get_a_line_by_default(report):
-    lines = printed(report, 80)
-
-    assert sum(bool(re.match(r"20\d\d-\d\d ", line)) for line in lines) == 12
-
-
-def test_a_name_with_brackets_is_no_markup(instrument):
-    named = replace(instrument, symbol="[red]X")
-
-    assert any("[red]X" in line for line in printed(ReplayReport((named,)), 80))
-
-
-# The page
-
-
-@pytest.fixture(scope="module")
-def page(report) -> str:
-    return render_page(report)
-
-
-def test_every_cell_of_the_page_names_its_column_for_narrow_screens(page):
-    cells = re.findall(r"<td [^>]*>", page)
-
-    assert cells
-    assert all('data-name="' in cell for cell in cells)
-    assert "@media (max-width" in page
-    assert "content: attr(data-name)" in page
-
-
-def test_the_page_loads_nothing_from_elsewhere(page):
-    addresses = set(re.findall(r"https?://[^\"' )]+", page))
-
-    assert addresses == {"http://www.w3.org/1999/xlink", "http://www.w3.org/2000/svg"}
-    assert not re.search(r"<script|<link|<img|@import|<iframe", page)
-
-
-def test_names_are_escaped_on_the_page(page):
-    assert "ACME &amp; &lt;Co&gt;" in page
-    assert "<Co>" not in page
-
-
-def test_the_chart_takes_the_colours_of_the_page(page):
-    chart = page[page.index("<svg") : page.index("</svg>")]
-
-    assert not re.search(r"#[0-9a-f]{6}", chart)
-    assert {"var(--policy)", "var(--constant)", "var(--reached)"} <= set(
-        re.findall(r"var\(--\w+\)", chart)
-    )
-
-
-def test_two_charts_share_no_id(report, instrument):
-    page = render_page(ReplayReport((instrument, instrument)))
-
-    ids = re.findall(r'\bid="([^"]+)"', page)
-    assert len(ids) == len(set(ids))
-
-
-def test_every_reference_in_a_chart_has_its_target(page):
-    ids = set(re.findall(r'\bid="([^"]+)"', page))
-    references = re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', page)
-
-    assert {name for pair in references for name in pair if name} <= ids
-
-
-def test_the_same_report_gives_the_same_page(report, page):
-    assert render_page(report) == page
-
-
-def test_the_page_is_written_as_utf8(report, page, tmp_path):
-    path = tmp_path / "report.html"
-
-    write_page(path, report)
-
-    assert path.read_text(encoding="utf-8") == page
+# What a process of the site loads
 
 
 LOADED_BY_A_SITE = """
 import django, sys
 django.setup()
-import mastertrade.urls, trades.replay.rendering, trades.replay.storing
-import trades.replay.engine, trades.replay.webpage
+import mastertrade.urls, trades.replay.engine, trades.replay.storing
+import mastertrade.site.templatetags.replay
 from trades.replay.reading import load_prices
 load_prices("FB")
 print(*sorted({"matplotlib", "pandas", "talib"} & set(sys.modules)))
