@@ -20,12 +20,16 @@ ASKS = require_http_methods(["GET", "HEAD", "POST"])
 
 @dataclass(slots=True)
 class Asking:
-    """What is asked. `facts` are sentences that help to decide."""
+    """What is asked. `facts` are sentences that help to decide.
+
+    `back` is where one goes who does not want it, "" for the first page.
+    """
 
     title: str
     button: str
     explanation: str = ""
     is_danger: bool = False
+    back: str = ""
     facts: list[str | SafeString] = field(default_factory=list)
 
 

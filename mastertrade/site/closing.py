@@ -1,27 +1,35 @@
-"""Closing trades, and marking what is open, by hand."""
+"""Closing open trades, adding to them, and marking them, by hand."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, cast
 
 from django import forms
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from goals.models import Portfolio, User
+from goals.services.risk_state import find_halt
 from mastertrade.site import figures
 from mastertrade.site.asking import ASKS, Asking, answer_asking, bind, choose_or_404
 from mastertrade.site.forms import above_zero, decimal_field, local_time
+from mastertrade.site.service_forms import OnceForm
 from mastertrade.site.shell import page
 from mastertrade.site.today import say_done
-from mastertrade.site.trade_forms import CloseForm
-from mastertrade.values.exceptions import DomainError
+from mastertrade.site.trade_forms import CloseForm, fees_field
+from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.money import PRICE, format_plain
+from mastertrade.values.validation import require_not_future, wrong_by
+from trades.booking.add import add_to_trade
 from trades.booking.close import ClosedTrade, close_trade
 from trades.booking.mark import Mark, Marked, mark_positions
+from trades.booking.references import find_wrong_addition
+from trades.booking.trade_input import find_wrong_figures
 from trades.enums import TradeStatus
 from trades.models import Position, Trade
 
@@ -46,9 +54,7 @@ class ClosingForm(CloseForm):
         ].help_text = f"Default: all of it, {held}. Less closes a part."
         self.fields["exit_time"].help_text = f"In {zone}. Default: now."
         self.fields["fees"].help_text = "In money, of the exit."
-        for name in ("exit_price", "quantity", "fees"):
-            attrs = {"inputmode": "decimal", "autocomplete": "off"}
-            self.fields[name].widget = forms.TextInput(attrs)
+        _use_text_inputs(self, "exit_price", "quantity", "fees")
 
     def call_service(self) -> Trade:
         self.closed = close_trade(
@@ -61,53 +67,163 @@ class ClosingForm(CloseForm):
         return self.closed.trade
 
 
+class AddingForm(OnceForm[Trade]):
+    """Adds to an open trade."""
+
+    at = forms.DateTimeField(required=False, label="Time", widget=local_time())
+    fees = fees_field("In money, of this entry.")
+
+    class Meta:
+        model = Trade
+        fields = ("entry_price", "quantity")
+        labels = {"entry_price": "Price", "quantity": "Quantity"}
+
+    def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.update(quantity=None, entry_price=None)
+        self.fields["quantity"].help_text = "What comes on top of what is open."
+        self.fields["at"].help_text = f"In {zone}. Default: now."
+        _use_text_inputs(self, "entry_price", "quantity", "fees")
+
+    def find_wrong(self) -> Iterator[InvalidInput]:
+        given, trade = self.given, self.instance
+        yield from find_wrong_figures(given)
+        if "at" in given:
+            yield from wrong_by(require_not_future, "at", given["at"], self.now)
+        yield from find_wrong_addition(trade.user, trade.pk, given)
+
+    def call_service(self) -> Trade:
+        trade, _ = add_to_trade(
+            user=self.instance.user,
+            trade_id=self.instance.pk,
+            now=self.now,
+            **self.given,
+        )
+        return trade
+
+
+def _use_text_inputs(form: forms.BaseForm, *names: str) -> None:
+    for name in names:
+        attrs = {"inputmode": "decimal", "autocomplete": "off"}
+        form.fields[name].widget = forms.TextInput(attrs)
+
+
 @ASKS
 @page
 def close(request: HttpRequest, trade_id: int) -> HttpResponse:
     """GET asks at which price, that of the last mark unless said; POST closes."""
-    user, now = cast(User, request.user), timezone.now()
-    mine = Trade.objects.select_related("portfolio", "user", "position")
-    trade = get_object_or_404(mine, pk=trade_id, user_id=user.username)
-    position = trade.position
+    trade = _find(request, trade_id)
     initial = {}
-    if position.marked_at is not None:
-        initial["exit_price"] = format_plain(position.current_price)
-    form = bind(
-        ClosingForm,
-        request,
-        now,
-        instance=trade,
-        zone=user.time_zone,
-        initial=initial,
-    )
-    what = f"{trade.side.lower()} {figures.quantity(trade.quantity)} {trade.symbol}"
-    if request.method == "POST" and form.is_valid():
-        return say_done(request, trade.portfolio, *_closed_words(form.closed))
+    if _is_marked(trade):
+        initial["exit_price"] = format_plain(trade.position.current_price)
     asking = Asking(
-        title=f"Close {what}",
+        title=f"Close {_name(trade)}",
         button="Close it",
         explanation="The trade is closed in your record; no order is sent.",
     )
-    if position.marked_at is not None:
+
+    def say(form: ClosingForm) -> SafeString:
+        return _closed_words(form.closed)
+
+    return _act(request, trade, ClosingForm, asking, say, initial=initial)
+
+
+@ASKS
+@page
+def add(request: HttpRequest, trade_id: int) -> HttpResponse:
+    """GET asks how much and at which price; POST adds it to the trade."""
+    trade = _find(request, trade_id)
+    asking = Asking(
+        title=f"Add to {_name(trade)}",
+        button="Add it",
+        explanation="The entry price becomes the average of both. It is recorded as "
+        "it happened; no order is sent.",
+    )
+    halt = find_halt(trade.portfolio, timezone.now())
+    if halt is not None:
         asking.facts.append(
-            format_html(
-                "Entered at {}. Last mark {}, {}.",
-                figures.price(trade.entry_price),
-                figures.price(position.current_price),
-                figures.when(position.marked_at, now),
-            )
+            "Trading is halted: an addition that was made is recorded all the same."
         )
+    return _act(request, trade, AddingForm, asking, _added_words)
+
+
+def _find(request: HttpRequest, trade_id: int) -> Trade:
+    mine = Trade.objects.select_related("portfolio", "user", "position")
+    user = cast(User, request.user)
+    return get_object_or_404(mine, pk=trade_id, user_id=user.username)
+
+
+def _act(
+    request: HttpRequest,
+    trade: Trade,
+    kind: type[Any],
+    asking: Asking,
+    say: Callable[[Any], SafeString],
+    **more: Any,
+) -> HttpResponse:
+    """Ask, or do what was asked and say so, on the page that it was asked from.
+
+    Of a trade that is not open any more there is nothing to ask; a form that is sent
+    twice is still answered as the first time.
+    """
+    user, now = cast(User, request.user), timezone.now()
+    back = reverse("site:trade", args=[trade.pk])
+    if request.method != "POST" and not trade.is_open:
+        messages.info(request, f"The trade is {trade.status}: it is not open any more.")
+        return redirect(back)
+    form = bind(kind, request, now, instance=trade, zone=user.time_zone, **more)
+    from_trade = request.GET.get("from") == "trade"
+    if request.method == "POST" and form.is_valid():
+        if not from_trade:
+            return say_done(request, trade.portfolio, say(form))
+        messages.success(request, say(form))
+        return redirect(back)
+    if from_trade:
+        asking.back = back
+    asking.facts += _mark_words(trade, now)
     return answer_asking(request, asking, form, trade.portfolio)
 
 
-def _closed_words(closed: ClosedTrade) -> Iterator[SafeString]:
+def _name(trade: Trade) -> str:
+    return f"{trade.side.lower()} {figures.quantity(trade.quantity)} {trade.symbol}"
+
+
+def _is_marked(trade: Trade) -> bool:
+    """An imported trade that came in closed never had a position."""
+    position = getattr(trade, "position", None)
+    return position is not None and position.marked_at is not None
+
+
+def _mark_words(trade: Trade, now: datetime) -> Iterator[SafeString]:
+    if _is_marked(trade):
+        yield format_html(
+            "Entered at {}. Last mark {}, {}.",
+            figures.price(trade.entry_price),
+            figures.price(trade.position.current_price),
+            figures.when(trade.position.marked_at, now),
+        )
+
+
+def _closed_words(closed: ClosedTrade) -> SafeString:
     booked = closed.booked
-    yield format_html(
+    return format_html(
         "Closed {} {} at {}: {}.",
         figures.quantity(booked.quantity),
         booked.symbol,
         figures.price(booked.exit_price),
         figures.signed_amount(closed.profit_loss, closed.trade.portfolio.currency),
+    )
+
+
+def _added_words(form: AddingForm) -> SafeString:
+    trade, given = form.instance, form.cleaned_data
+    return format_html(
+        "Added {} {} at {}: {} are open now, at {} on average.",
+        figures.quantity(given["quantity"]),
+        trade.symbol,
+        figures.price(given["entry_price"]),
+        figures.quantity(trade.quantity),
+        figures.price(trade.entry_price),
     )
 
 

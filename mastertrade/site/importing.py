@@ -1,10 +1,12 @@
 """Importing a file: chosen, its columns mapped, looked at, imported, undone."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,12 +20,14 @@ from django.views.decorators.http import (
 )
 
 from goals.models import Portfolio, User
+from mastertrade.db.transactions import atomic_for_long
 from mastertrade.site.figures import show
 from mastertrade.site.forms import CallForm
 from mastertrade.site.import_choices import (
     Columns,
     arguments_of,
     first_choices,
+    in_import_words,
     map_columns,
     portfolio_of,
     read_choices,
@@ -32,7 +36,7 @@ from mastertrade.site.import_choices import (
 )
 from mastertrade.site.shell import choose_portfolio, page, portfolios_of
 from mastertrade.values.exceptions import DomainError, InvalidInput, NotFound
-from trades.booking.undo_import import undo_import
+from trades.booking.undo_import import UndoneImport, undo_import
 from trades.enums import JobKind
 from trades.importing.estimating import estimate_rows, estimate_seconds
 from trades.importing.formats import FORMATS
@@ -78,7 +82,9 @@ class FileForm(CallForm):
     def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.owner = owner
-        cast(Any, self.fields["portfolio"]).queryset = portfolios_of(owner)
+        into = cast(Any, self.fields["portfolio"])
+        into.queryset = portfolios_of(owner)
+        into.label_from_instance = lambda one: f"{one.name}, {one.currency}"
 
     def save(self, now: datetime) -> ImportUpload | None:
         return self.call(self._save, now=now) if self.is_valid() else None
@@ -88,7 +94,9 @@ class FileForm(CallForm):
         strategy = self.cleaned_data["strategy_id"]
         head = whole_lines(file)
         choices = first_choices(portfolio, strategy, head)
-        require_strategy(portfolio, strategy, now)
+        with transaction.atomic():  # made by the import; a wrong name is told now
+            require_strategy(portfolio, strategy, now)
+            transaction.set_rollback(True)
         return save_upload(user=self.owner, file=file, choices=choices, now=now)
 
 
@@ -181,6 +189,7 @@ def _act(
                 mapping=read_mapping(choices["mapping"]),
                 now=now,
             )
+    require_strategy(portfolio_of(upload), choices["strategy_id"], now)
     partial = "partial" in request.POST
     arguments = {**arguments_of(upload), "partial": partial}
     job = import_upload(upload=upload, arguments=arguments, now=now)
@@ -190,7 +199,7 @@ def _act(
 def _show(
     request: HttpRequest, upload: ImportUpload, wrong: DomainError | None = None
 ) -> HttpResponse:
-    refusal = "" if wrong is None else str(wrong)
+    refusal = "" if wrong is None else in_import_words(wrong)
     columns, preview, is_long = None, None, False
     try:
         if upload.choices["format"] == MAPPED.name:
@@ -199,7 +208,7 @@ def _show(
             is_long = _is_long(upload)
             preview = None if is_long else _preview(upload)
     except DomainError as refused:
-        refusal = refusal or str(refused)
+        refusal = refusal or in_import_words(refused)
     context = {
         **_context(upload, columns, preview),
         "refusal": refusal,
@@ -236,18 +245,23 @@ def _is_long(upload: ImportUpload) -> bool:
     return estimate_seconds(rows, name) > PREVIEW_SECONDS
 
 
+@atomic_for_long
 def _preview(upload: ImportUpload) -> ImportPreview:
-    asked = arguments_of(upload)
+    asked, now = arguments_of(upload), timezone.now()
+    require_strategy(portfolio_of(upload), asked["strategy_id"], now)
     with path_of(upload).open("rb") as source:
-        return preview_trades(
+        shown = preview_trades(
             user=upload.user,
             source=source,
             file_name=upload.file_name,
             format_name=asked["format"],
-            now=timezone.now(),
+            now=now,
             portfolio=asked["portfolio"],
             options=read_options(asked),
         )
+    transaction.set_rollback(True)
+    rows = (replace(row, why=in_import_words(row.why)) for row in shown.rows)
+    return replace(shown, rows=tuple(rows))
 
 
 @require_safe
@@ -294,16 +308,28 @@ def undo(request: HttpRequest, import_id: int) -> HttpResponse:
     """POST /trades/import/undo/{import_id}/: all its trades are void."""
     user = cast(User, request.user)
     try:
-        row, count, _ = undo_import(user=user, import_id=import_id, now=timezone.now())
+        undone = undo_import(user=user, import_id=import_id, now=timezone.now())
     except NotFound as unknown:
         raise Http404 from unknown
     except DomainError as refused:
         messages.error(request, show(refused.on_page))
     else:
-        trades = "1 trade is" if count == 1 else f"{count} trades are"
-        words = f"{row.file_name} is undone: {trades} void."
-        messages.success(request, f"{words} The file may be imported again.")
+        messages.success(request, _undone_words(undone))
     return redirect("site:import")
+
+
+def _undone_words(undone: UndoneImport) -> str:
+    name = undone.row.file_name
+    if not undone.voided and not undone.restored:
+        return f"{name} was undone before."
+    words = f"{name} is undone: {_trades(undone.voided)} void."
+    if undone.restored:
+        words += f" {_trades(undone.restored)} open as before."
+    return f"{words} The file may be imported again."
+
+
+def _trades(count: int) -> str:
+    return "1 trade is" if count == 1 else f"{count:,} trades are"
 
 
 @require_POST

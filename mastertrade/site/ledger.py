@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.paginator import Paginator
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -93,41 +93,49 @@ def _midnight(day: date) -> datetime:
 class Totals:
     """Of closed trades, but for the counts; money in the portfolio's currency."""
 
-    trades: int
     open: int
     closed: int
     void: int
     wins: int
     losses: int
-    profit: Decimal
     gains: Decimal
     lost: Decimal
-    last_exit: datetime | None
+
+    @property
+    def trades(self) -> int:
+        return self.open + self.closed + self.void
+
+    @property
+    def profit(self) -> Decimal:
+        return self.gains + self.lost
 
     @property
     def won_pct(self) -> Decimal | None:
         return Decimal(self.wins * 100) / self.closed if self.closed else None
 
 
-def sum_up(trades: QuerySet[Trade]) -> Totals:
-    """One statement, of the newest `MOST_SUMMED`."""
-    newest = Trade.objects.filter(pk__in=trades.values("pk")[:MOST_SUMMED])
-    closed, won = Q(status=TradeStatus.CLOSED), Q(profit_loss__gt=0)
-    lost = Q(profit_loss__lt=0)
-    found = newest.aggregate(
-        trades=Count("pk"),
-        open=Count("pk", Q(status=TradeStatus.OPEN)),
-        closed=Count("pk", closed),
-        void=Count("pk", Q(status=TradeStatus.VOID)),
-        wins=Count("pk", closed & won),
-        losses=Count("pk", closed & lost),
-        profit=Sum("profit_loss", filter=closed),
-        gains=Sum("profit_loss", filter=closed & won),
-        lost=Sum("profit_loss", filter=closed & lost),
-        last_exit=Max("exit_time", filter=closed),
+def sum_up(trades: QuerySet[Trade]) -> tuple[Totals, bool]:
+    """Of the newest `MOST_SUMMED`, and whether there are more: then put in order."""
+    totals = _sum_up(trades.order_by()[: MOST_SUMMED + 1])
+    if totals.trades <= MOST_SUMMED:
+        return totals, False
+    return _sum_up(trades[:MOST_SUMMED]), True
+
+
+def _sum_up(trades: QuerySet[Trade]) -> Totals:
+    closed = Q(status=TradeStatus.CLOSED)
+    won, lost = closed & Q(profit_loss__gt=0), closed & Q(profit_loss__lt=0)
+    return Totals(
+        **trades.aggregate(
+            open=Count("pk", Q(status=TradeStatus.OPEN)),
+            closed=Count("pk", closed),
+            void=Count("pk", Q(status=TradeStatus.VOID)),
+            wins=Count("pk", won),
+            losses=Count("pk", lost),
+            gains=Sum("profit_loss", filter=won, default=ZERO),
+            lost=Sum("profit_loss", filter=lost, default=ZERO),
+        )
     )
-    money = {name: found[name] or ZERO for name in ("profit", "gains", "lost")}
-    return Totals(**{**found, **money})
 
 
 @require_safe
@@ -138,7 +146,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
     if portfolio is None:
         return redirect("/welcome/")
     form, trades = _asked(request.GET, portfolio)
-    totals = sum_up(trades)
+    totals, has_more = sum_up(trades)
     pages = Paginator(trades, ON_A_PAGE)
     pages.count = totals.trades  # it would count them again
     found = pages.get_page(request.GET.get("page"))
@@ -152,7 +160,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "page": found,
         "is_filtered": bool(asked),
         "query": urlencode(asked),
-        "most": MOST_SUMMED if totals.trades >= MOST_SUMMED else None,
+        "most": MOST_SUMMED if has_more else None,
     }
     return render(request, "site/ledger.html", context)
 

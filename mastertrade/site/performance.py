@@ -29,7 +29,6 @@ from trades.decisions.obedience import (
     ObedienceLine,
     Sized,
 )
-from trades.decisions.performance import MoneyFigures
 from trades.decisions.returns import DayProfit, MonthSum, deepest, fall_pct, sum_month
 from trades.decisions.streaks import tries_for_losses
 from trades.enums import TradeStatus
@@ -256,29 +255,28 @@ def _verdict(lines: Sequence[ObedienceLine], currency: str) -> SafeString:
 
 
 def _strategy_rows(lines: Sequence[StrategyLine], currency: str) -> list[Row]:
-    judged = [one.performance.record for one in lines if one.performance.record.judged]
+    judged = [one.record for one in lines if one.record.judged]
     widest = _widest([end for one in judged for end in (one.lower, one.upper)])
     return [_strategy_row(one, currency, widest * HUNDRED) for one in lines]
 
 
 @exactly
 def _strategy_row(line: StrategyLine, currency: str, widest: Decimal) -> Row:
-    found, record = line.performance, line.performance.record
-    money = next((one for one in found.money if one.currency == currency), None)
+    record = line.record
     interval, whisk = "", None
     if record.judged:
         low, high = record.lower * HUNDRED, record.upper * HUNDRED
         interval = show_interval(low, high)
         sure = record.allows_more or record.disproved
         whisk = draw_interval(record.mean * HUNDRED, low, high, widest, sure=sure)
-    won = _share(found.wins, found.trades)
+    won = _share(line.wins, line.trades)
     tone, icon, says = record_words(record)
     return Row(
         name=line.strategy.strategy_name or line.strategy.strategy_id,
         sub=about_strategy(line.strategy),
-        trades=found.trades,
+        trades=line.trades,
         won="" if won is None else f"{figures.number(round(won))} %",
-        profit=_profit(money, currency),
+        profit=figures.gain(line.profit, currency),
         mean=figures.fine_percent(record.mean * HUNDRED, signed=True)
         if record.trades
         else "",
@@ -288,10 +286,6 @@ def _strategy_row(line: StrategyLine, currency: str, widest: Decimal) -> Row:
         icon=icon,
         says=says,
     )
-
-
-def _profit(money: MoneyFigures | None, currency: str) -> SafeString:
-    return figures.gain(ZERO if money is None else money.profit_loss, currency)
 
 
 def about_strategy(strategy: StrategyInstance) -> str:

@@ -1,6 +1,7 @@
 """What the performance page draws: return and drawdown, and intervals around 0."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -9,8 +10,8 @@ from django.utils.safestring import SafeString
 
 from mastertrade.site import figures
 from mastertrade.site.goal_chart import thin
-from mastertrade.values.money import HUNDRED, ONE
-from trades.decisions.returns import DayValue, deepest, fall_pct
+from mastertrade.values.money import HUNDRED, ONE, exactly
+from trades.decisions.returns import DayValue, fall_pct
 
 # Width and height of each drawing, its right edge, and the most points of a line.
 SIZES = {
@@ -32,6 +33,22 @@ WHISK = 220
 Line = Sequence[tuple[int, float]]
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What is drawn: days from the first one on, and percent."""
+
+    first: date
+    days: int
+    made: list[tuple[int, float]]
+    fell: list[tuple[int, float]]
+    # The days of the newest peak and of the deepest fall, and in words.
+    peak: int
+    worst: int
+    made_words: str
+    worst_words: str
+    label: str
+
+
 def draw_return(
     values: Sequence[DayValue],
     deposits: Sequence[tuple[date, str]],
@@ -41,25 +58,42 @@ def draw_return(
 
     They are drawn from the day of the newest peak on: that is what they hang from.
     """
-    return [_draw(kind, values, deposits, limits) for kind in SIZES]
+    curve = _measure(values)
+    return [_draw(kind, curve, deposits, limits) for kind in SIZES]
+
+
+@exactly
+def _measure(values: Sequence[DayValue]) -> Curve:
+    first, newest = values[0].day, values[-1]
+    falls = [fall_pct(one) for one in values]
+    deep = max(falls)
+    made = figures.signed_percent((newest.unit_value - ONE) * HUNDRED)
+    now, worst = figures.percent(falls[-1]), figures.percent(deep)
+    days = [(one.day - first).days for one in values]
+    returns = [float((one.unit_value - ONE) * HUNDRED) for one in values]
+    peak = next(one for one in values if one.peak == newest.peak)
+    return Curve(
+        first=first,
+        days=max(days[-1], 1),
+        made=list(zip(days, returns, strict=True)),
+        fell=list(zip(days, map(float, falls), strict=True)),
+        peak=(peak.day - first).days,
+        worst=days[falls.index(deep)],
+        made_words=made,
+        worst_words=f"deepest {figures.MINUS}{worst}" if deep > 0 else "",
+        label=f"Unit return {made}; now {now} below the peak; deepest {worst}.",
+    )
 
 
 def _draw(
     kind: str,
-    values: Sequence[DayValue],
+    curve: Curve,
     deposits: Sequence[tuple[date, str]],
     limits: Sequence[tuple[str, Decimal]],
 ) -> SafeString:
     width, height, right, most = SIZES[kind]
-    left = LEFT[kind]
-    first, last = values[0].day, values[-1].day
-    days = max((last - first).days, 1)
-    made = [
-        (_day(first, one), float((one.unit_value - ONE) * HUNDRED)) for one in values
-    ]
-    fell = [(_day(first, one), float(fall_pct(one))) for one in values]
+    left, made, fell = LEFT[kind], curve.made, curve.fell
     worst = max(value for _, value in fell)
-    peak = next(one for one in values if one.peak == values[-1].peak)
     near = [one for one in limits if float(one[1]) <= max(worst, 1.0) * NEAR]
     space = height - TOP - FOOT - GAP
     middle = TOP + space * SHARE
@@ -68,7 +102,7 @@ def _draw(
     _, deep, fall_step = _scale([0.0, worst, *(float(one[1]) for one in near)])
 
     def x(place: float) -> float:
-        return left + place / days * (right - left)
+        return left + place / curve.days * (right - left)
 
     def y(value: float) -> float:
         return middle - (value - low) / (high - low) * (middle - TOP)
@@ -76,38 +110,27 @@ def _draw(
     def depth(value: float) -> float:
         return middle + GAP + value / deep * (base - middle - GAP)
 
+    below = thin(fell, most)
     parts = [
         *_grid(left, right, y, low, high, step),
         *_grid(left, right, lambda fall: depth(-fall), -deep, 0.0, fall_step),
-        *_limits(kind, x(_day(first, peak)), right, depth, near),
-        *_months(first, days, x, height),
-        *_deposits(kind, first, days, deposits, x, middle),
-        _path("k-dd", thin(fell, most), x, depth, closed=depth(0)),
-        _path("k-ddl", thin(fell, most), x, depth),
+        *_limits(kind, x(curve.peak), right, depth, near),
+        *_months(curve.first, curve.days, x, height),
+        *_deposits(kind, curve.first, curve.days, deposits, x, middle),
+        _path("k-dd", below, x, depth, closed=depth(0)),
+        _path("k-ddl", below, x, depth),
         _path("k-line", thin(made, most), x, y),
         _text(left, middle + GAP - 8, "Below the peak", "halo t-ink"),
-        *_labels(kind, values, first, x, y, depth, right),
+        *_labels(kind, curve, x, y, depth, right),
     ]
     return format_html(
         '<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
         kind,
         width,
         height,
-        _say(values),
+        curve.label,
         format_html_join("", "{}", ((part,) for part in parts)),
     )
-
-
-def _say(values: Sequence[DayValue]) -> str:
-    worst = deepest(values)
-    fell = "" if worst is None else f"; deepest {figures.percent(fall_pct(worst))}"
-    made = figures.signed_percent((values[-1].unit_value - ONE) * HUNDRED)
-    now = figures.percent(fall_pct(values[-1]))
-    return f"Unit return {made}; now {now} below the peak{fell}."
-
-
-def _day(first: date, one: DayValue) -> int:
-    return (one.day - first).days
 
 
 def _scale(values: Sequence[float]) -> tuple[float, float, float]:
@@ -247,29 +270,25 @@ def _deposits(
 
 def _labels(
     kind: str,
-    values: Sequence[DayValue],
-    first: date,
+    curve: Curve,
     x: Callable[[float], float],
     y: Callable[[float], float],
     depth: Callable[[float], float],
     right: int,
 ) -> Iterator[SafeString]:
-    newest, worst = values[-1], deepest(values)
-    if kind != "narrow":
-        made = (newest.unit_value - ONE) * HUNDRED
-        shown = figures.signed_percent(made)
-        yield _text(right + 6, y(float(made)) + 4, shown, "t-ink")
-        if worst is not None and fall_pct(worst) > 0:
-            fell = f"deepest {figures.MINUS}{figures.percent(fall_pct(worst))}"
-            at = x(_day(first, worst))
-            is_left = at < (right + LEFT[kind]) / 2
-            yield _text(
-                at,
-                depth(float(fall_pct(worst))) + 14,
-                fell,
-                "halo",
-                "start" if is_left else "end",
-            )
+    if kind == "narrow":
+        return
+    yield _text(right + 6, y(curve.made[-1][1]) + 4, curve.made_words, "t-ink")
+    if curve.worst_words:
+        at = x(curve.worst)
+        is_left = at < (right + LEFT[kind]) / 2
+        yield _text(
+            at,
+            depth(max(value for _, value in curve.fell)) + 14,
+            curve.worst_words,
+            "halo",
+            "start" if is_left else "end",
+        )
 
 
 def draw_interval(

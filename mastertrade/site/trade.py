@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Q
+from django.db.models import DecimalField, ExpressionWrapper, F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -21,17 +22,18 @@ from mastertrade.site.asking import ASKS, Asking, answer_asking
 from mastertrade.site.goal_decisions import DecisionLine, Why, lines_of, say_why
 from mastertrade.site.goal_lines import title_of
 from mastertrade.site.performance import SIZED
-from mastertrade.site.shell import page
+from mastertrade.site.shell import page, portfolios_of
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.money import HUNDRED, ZERO, exactly
 from trades.booking.void import void_trade
-from trades.decisions.obedience import Sizing, how_sized
+from trades.decisions.obedience import how_sized
 from trades.enums import TradeStatus
-from trades.models import Trade
+from trades.models import Trade, TradeFill
 from trades.models.notes import BEST_RATING, LONGEST_NOTE, LONGEST_TAG, MOST_TAGS
 from trades.services.notes import read_note, write_note
 
 MOST_PARTS = 100
+MOST_FILLS = 100
 MOST_CHANGES = 20
 
 
@@ -55,63 +57,66 @@ def trade(request: HttpRequest, trade_id: int) -> HttpResponse:
 def _show(
     request: HttpRequest, trade_id: int, form: forms.Form | None = None
 ) -> HttpResponse:
-    found = _find(cast(User, request.user), trade_id)
+    user = cast(User, request.user)
+    found = _find(user, trade_id)
     note = read_note(found)
     said = {"note": note.note, "tags": ", ".join(note.tags), "rating": note.rating}
-    root_id = found.parent_trade_id or found.pk
-    together = list(
-        Trade.objects.filter(Q(pk=root_id) | Q(parent_trade_id=root_id)).order_by(
-            "exit_time", "ledger_key"
-        )[:MOST_PARTS]
-    )
-    root = next((one for one in together if one.pk == root_id), found)
-    decision, sized = _decision(found, root, together)
+    root = found.parent_trade or found
+    together = Trade.objects.filter(Q(pk=root.pk) | Q(parent_trade=root))
+    others = together.exclude(pk=found.pk).order_by("exit_time", "ledger_key")
+    fills = TradeFill.objects.filter(trade_id__in={root.pk, found.pk})
+    decision, sized = _decision(root, together)
     changes = LedgerChange.objects.filter(trade_id=found.pk).order_by("-change_id")
     context = {
         "trade": found,
         "portfolio": found.portfolio,
         "root": root,
-        "parts": [one for one in together if one.pk != found.pk],
+        "parts": others[:MOST_PARTS],
+        "fills": fills.order_by("filled_at", "fill_id")[:MOST_FILLS],
         "decision": decision,
         "sized": sized,
-        "why": _why(root.adjustment or found.adjustment),
+        "why": _why(root.adjustment),
         "halt": root.override_halt,
         "changes": changes[:MOST_CHANGES],
         "form": form or NoteForm(initial=said),
         "can_change": found.portfolio.finished_at is None,
+        # A replay's trades are in no ledger that can be chosen.
+        "is_listed": portfolios_of(user).filter(pk=found.portfolio_id).exists(),
     }
     return render(request, "site/trade.html", context)
 
 
 def _find(user: User, trade_id: int) -> Trade:
     mine = Trade.objects.select_related(
-        "portfolio", "portfolio__user", "adjustment__goal", "override_halt", "position"
+        "portfolio__user",
+        "position",
+        "adjustment__goal",
+        "override_halt",
+        "parent_trade__adjustment__goal",
+        "parent_trade__override_halt",
     )
     return get_object_or_404(mine, pk=trade_id, user_id=user.username)
 
 
 @exactly
 def _decision(
-    trade: Trade, root: Trade, together: list[Trade]
+    root: Trade, together: QuerySet[Trade]
 ) -> tuple[DecisionLine | None, Sized | None]:
-    """The decision of the trade or of the one it was split from, and what followed."""
-    asked = root.adjustment if root.adjustment_id else trade.adjustment
+    """The decision of a trade and its parts, and what was entered in all."""
+    asked = root.adjustment
     if asked is None:
         return None, None
     (line,) = lines_of(GoalAdjustmentLog.objects.filter(pk=asked.pk))
-    kept = [one for one in together if one.status != TradeStatus.VOID]
-    entered = sum((_notional(one) for one in kept), ZERO)
-    kind = how_sized(
-        Sizing(
-            day=root.entry_time.date(),
-            profit=ZERO,
-            equity=ZERO,
-            notional=entered,
-            advised=asked.adjusted_size,
-            overridden=root.override_halt_id is not None,
-        )
-    )
+    cost = Coalesce(F("entry_notional"), F("quantity") * F("entry_price"))
+    kept = together.exclude(status=TradeStatus.VOID)
+    notional = ExpressionWrapper(cost * F("fx_rate"), DecimalField())
+    entered = kept.aggregate(all=Coalesce(Sum(notional), ZERO))["all"]
     advised = asked.adjusted_size
+    kind = how_sized(
+        notional=entered,
+        advised=advised,
+        overridden=root.override_halt_id is not None,
+    )
     pct = entered / advised * HUNDRED if advised else None
     return line, Sized(SIZED[kind][0], entered, advised, pct)
 
@@ -121,13 +126,6 @@ def _why(asked: GoalAdjustmentLog | None) -> Why | None:
         return None
     titles = {asked.goal_id: title_of(asked.goal)}
     return say_why(asked, titles, timezone.now())
-
-
-def _notional(trade: Trade) -> Decimal:
-    cost = trade.entry_notional
-    if cost is None:
-        cost = trade.quantity * trade.entry_price
-    return Decimal(cost * trade.fx_rate)
 
 
 class NoteForm(forms.Form):
@@ -203,5 +201,6 @@ def void(request: HttpRequest, trade_id: int) -> HttpResponse:
         explanation="For a trade recorded by mistake: it stays readable, and the "
         "ledger and the goals are as if it had never been. It cannot be undone.",
         is_danger=True,
+        back=reverse("site:trade", args=[trade_id]),
     )
     return answer_asking(request, asking, form, found.portfolio)

@@ -19,7 +19,7 @@ from mastertrade.site.channels import (
     channel_test,
     channels,
 )
-from mastertrade.site.closing import close, marks
+from mastertrade.site.closing import add, close, marks
 from mastertrade.site.goal_decisions import show_decision
 from mastertrade.site.goal_page import (
     chart_of_goal,
@@ -142,6 +142,7 @@ urlpatterns = [
     path("trades/<int:trade_id>/void/", void, name="void_trade"),
     path("trades/new/", new_trade, name="new_trade"),
     path("trades/<int:trade_id>/close/", close, name="close_trade"),
+    path("trades/<int:trade_id>/add/", add, name="add_to_trade"),
     path("trades/import/", choose_file, name="import"),
     path("trades/import/<int:upload_id>/", check_file, name="import-check"),
     path("trades/import/jobs/<int:job_id>/", import_job, name="import-job"),

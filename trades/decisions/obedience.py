@@ -6,7 +6,6 @@ the mean is a bootstrap of whole days (Davison and Hinkley 1997, *Bootstrap Meth
 their Application*, 3.8: resampling of clusters).
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goals.decisions.trade_record import FEWEST_TRADES
-from mastertrade.values.money import HUNDRED, PERCENT, ZERO, exactly, round_to
+from mastertrade.values.money import PERCENT, ZERO, exactly, round_to
 
 # A price that moved a little between answer and entry is no other size.
 TOLERANCE = Decimal("0.05")
@@ -43,22 +42,6 @@ class Evidence(StrEnum):
     NONE = "none"
     MADE_MONEY = "made_money"
     COST_MONEY = "cost_money"
-
-
-@dataclass(frozen=True, slots=True)
-class Sizing:
-    """A trade that ended. Money in the portfolio's currency.
-
-    `advised` is the notional that the decision answered (0: blocked), None without a
-    decision; `notional` what was entered in all. `equity` is what there was before it.
-    """
-
-    day: date
-    profit: Decimal
-    equity: Decimal
-    notional: Decimal | None
-    advised: Decimal | None
-    overridden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,46 +74,72 @@ class ObedienceLine:
         return self.trades < FEWEST_TRADES
 
 
-def how_sized(trade: Sizing) -> Sized:
-    """A halt that was overridden says more than the size; a blocked trade has none."""
-    if trade.overridden:
+def how_sized(
+    *, notional: Decimal | None, advised: Decimal | None, overridden: bool
+) -> Sized:
+    """A halt that was overridden says more than the size; a blocked trade has none.
+
+    `notional` is what was entered in all, `advised` what the decision answered (0:
+    blocked), None without one; both in the portfolio's currency.
+    """
+    if overridden:
         return Sized.OVERRIDDEN
-    if trade.advised is None or trade.notional is None:
+    if advised is None or notional is None:
         return Sized.WITHOUT_ASKING
-    if trade.notional > trade.advised * (1 + TOLERANCE):
+    if notional > advised * (1 + TOLERANCE):
         return Sized.LARGER
-    if trade.notional < trade.advised * (1 - TOLERANCE):
+    if notional < advised * (1 - TOLERANCE):
         return Sized.SMALLER
     return Sized.AS_ADVISED
 
 
-def measure_obedience(trades: Iterable[Sizing]) -> list[ObedienceLine]:
-    """A line for each way of sizing, in the order of `Sized`, then one of all."""
-    kinds: dict[Sized, list[Sizing]] = {kind: [] for kind in Sized}
-    for trade in trades:
-        kinds[how_sized(trade)].append(trade)
-    every = [trade for kind in kinds.values() for trade in kind]
-    return [*(_line(kind, kinds[kind]) for kind in Sized), _line(None, every)]
+@dataclass(frozen=True, slots=True)
+class SizedDay:
+    """A day's trades of one kind: how many, and what they made.
+
+    `sum_pct` is of those `counted`: each in percent of the equity before it, where
+    there was any.
+    """
+
+    sized: Sized
+    day: date
+    trades: int
+    profit: Decimal
+    counted: int
+    sum_pct: Decimal
 
 
 @exactly
-def _line(sized: Sized | None, trades: Sequence[Sizing]) -> ObedienceLine:
-    profit = sum((trade.profit for trade in trades), ZERO)
-    by_day: dict[date, list[float]] = defaultdict(list)
-    for trade in trades:
-        if trade.equity > 0:
-            by_day[trade.day].append(float(trade.profit / trade.equity * HUNDRED))
-    count = sum(map(len, by_day.values()))
-    if not count:
-        return ObedienceLine(sized, len(trades), 0, profit)
-    sums = np.array([sum(made) for made in by_day.values()])
-    counts = np.array([len(made) for made in by_day.values()], float)
+def measure_obedience(days: Iterable[SizedDay]) -> list[ObedienceLine]:
+    """A line for each way of sizing, in the order of `Sized`, then one of all.
+
+    `days` in order.
+    """
+    kinds: dict[Sized, list[SizedDay]] = {kind: [] for kind in Sized}
+    for day in days:
+        kinds[day.sized].append(day)
+    every = [day for kind in kinds.values() for day in kind]
+    return [*(_line(kind, kinds[kind]) for kind in Sized), _line(None, every)]
+
+
+def _line(sized: Sized | None, days: Sequence[SizedDay]) -> ObedienceLine:
+    trades = sum(day.trades for day in days)
+    profit = sum((day.profit for day in days), ZERO)
+    by_day: dict[date, tuple[Decimal, int]] = {}
+    for day in days:
+        if day.counted:
+            made, counted = by_day.get(day.day, (ZERO, 0))
+            by_day[day.day] = (made + day.sum_pct, counted + day.counted)
+    if not by_day:
+        return ObedienceLine(sized, trades, 0, profit)
+    sums = np.array([float(made) for made, _ in by_day.values()])
+    counts = np.array([counted for _, counted in by_day.values()], float)
     mean = _pct(float(sums.sum() / counts.sum()))
-    if count < FEWEST_TRADES or len(by_day) < FEWEST_DAYS:
-        return ObedienceLine(sized, len(trades), len(by_day), profit, mean)
+    if counts.sum() < FEWEST_TRADES or len(by_day) < FEWEST_DAYS:
+        return ObedienceLine(sized, trades, len(by_day), profit, mean)
     low, high = bootstrap_mean(sums, counts)
     return ObedienceLine(
-        sized, len(trades), len(by_day), profit, mean, _pct(low), _pct(high)
+        sized, trades, len(by_day), profit, mean, _pct(low), _pct(high)
     )
 
 

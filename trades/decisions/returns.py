@@ -3,14 +3,13 @@
 Pure. A rate of money is found in floats and given to six places of a percent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mastertrade.values.money import HUNDRED, ONE, PERCENT, ZERO, exactly, round_to
 
@@ -48,10 +47,13 @@ def money_weighted_return(
     """The one rate at which the flows, each from its time on, grew to `value`.
 
     Solves Σ amount · g^(share of the whole time that was left) = value for g, what one
-    of money became over the whole time, between 10⁻⁶ and 10⁶: the sign is looked at on
-    a grid, and where it changes once it is bisected. NumPy has no solver, and those of
-    `numpy-financial` (equal periods) and SciPy answer with one rate of several without
-    saying so. `flows` in order of time; `until` is when `value` was counted.
+    of money became over the whole time, between 10⁻⁶ and 10⁶. There are no more
+    solutions than the amounts, the value taken from them at last, change their sign
+    (Descartes). The sign of the excess is looked at on a grid, and where those amounts
+    change theirs more than once at each of its turning points besides; where it changes
+    once it is bisected. NumPy has no solver, and those of `numpy-financial` (equal
+    periods) and SciPy answer with one rate of several without saying so. `flows` in
+    order of time; `until` is when `value` was counted.
     """
     put_in = [flow for flow in flows if flow.amount]
     if not put_in:
@@ -61,41 +63,53 @@ def money_weighted_return(
         return MoneyWeighted(None, reason="No time has passed since the first money.")
     if value == 0 and all(flow.amount > 0 for flow in put_in):
         return MoneyWeighted(-HUNDRED, -HUNDRED if span >= YEAR else None)
-    amounts = np.array([float(flow.amount) for flow in put_in])
-    left = np.array([(until - flow.at) / span for flow in put_in])
-    grid = np.linspace(np.log(LEAST_GROWTH), np.log(MOST_GROWTH), PLACES)
-    signs = np.sign([_excess(place, amounts, left, float(value)) for place in grid])
-    changes = np.flatnonzero(signs[:-1] * signs[1:] < 0)
-    zeros = np.flatnonzero(signs == 0)
-    if changes.size + zeros.size > 1:
+    amounts = np.array([float(flow.amount) for flow in put_in] + [-float(value)])
+    left = np.array([(until - flow.at) / span for flow in put_in] + [0.0])
+
+    def excess(growth: float) -> float:
+        return float(amounts @ np.exp(growth * left))
+
+    def slope(growth: float) -> float:
+        return float((amounts * left) @ np.exp(growth * left))
+
+    places = np.linspace(np.log(LEAST_GROWTH), np.log(MOST_GROWTH), PLACES).tolist()
+    turned = np.sign(amounts[amounts != 0])
+    if np.count_nonzero(turned[:-1] != turned[1:]) > 1:
+        places = sorted([*places, *_find_zeros(slope, places)])
+    found = _find_zeros(excess, places)
+    if len(found) > 1:
         return MoneyWeighted(
             None, reason="More than one rate fits these deposits and withdrawals."
         )
-    if zeros.size:
-        return _rate(float(grid[zeros[0]]), span)
-    if not changes.size:
+    if not found:
         return MoneyWeighted(
             None, reason="No rate fits these deposits and withdrawals."
         )
-    low, high = float(grid[changes[0]]), float(grid[changes[0] + 1])
-    below = signs[changes[0]]
+    return _rate(found[0], span)
+
+
+def _find_zeros(
+    function: Callable[[float], float], places: Sequence[float]
+) -> list[float]:
+    """Where it is 0 at a place, or changes its sign between two."""
+    signs = [np.sign(function(place)) for place in places]
+    found = [place for place, sign in zip(places, signs, strict=True) if sign == 0]
+    for (low, below), (high, above) in pairwise(zip(places, signs, strict=True)):
+        if below * above < 0:
+            found.append(_bisect(function, low, high, below))
+    return sorted(found)
+
+
+def _bisect(
+    function: Callable[[float], float], low: float, high: float, below: float
+) -> float:
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        if np.sign(_excess(middle, amounts, left, float(value))) == below:
+        if np.sign(function(middle)) == below:
             low = middle
         else:
             high = middle
-    return _rate((low + high) / 2, span)
-
-
-def _excess(
-    growth: float,
-    amounts: NDArray[np.float64],
-    left: NDArray[np.float64],
-    value: float,
-) -> float:
-    """What the flows would have grown to above `value`; `growth` as a logarithm."""
-    return float(amounts @ np.exp(growth * left)) - value
+    return (low + high) / 2
 
 
 def _rate(growth: float, span: timedelta) -> MoneyWeighted:

@@ -1,8 +1,10 @@
 """Rows of winning and of losing trades. Pure."""
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
-from decimal import Decimal
+from itertools import takewhile
+
+WON, LOST, EVEN = "+", "-", "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,34 +12,32 @@ class Streaks:
     """The longest rows, and the one that the newest trades are in.
 
     `now` counts winners, or negative losers; 0 where the newest trade broke even, which
-    ends a row. `began` is the place of the first trade of that row.
+    ends a row.
     """
 
     longest_wins: int
     longest_losses: int
     now: int
-    began: int | None
     wins: int
     trades: int
 
 
-def find_streaks(profits: Sequence[Decimal]) -> Streaks:
-    """Of trades in the order in which they ended."""
-    longest = {1: 0, -1: 0}
-    run = 0
-    for profit in profits:
-        sign = (profit > 0) - (profit < 0)
-        run = run + sign if sign and run * sign >= 0 else sign
-        if sign:
-            longest[sign] = max(longest[sign], abs(run))
+def find_streaks(results: str) -> Streaks:
+    """Of trades in the order in which they ended: each `WON`, `LOST` or `EVEN`."""
+    newest = results[-1:]
+    now = sum(1 for _ in takewhile(newest.__eq__, reversed(results)))
     return Streaks(
-        longest_wins=longest[1],
-        longest_losses=longest[-1],
-        now=run,
-        began=len(profits) - abs(run) if run else None,
-        wins=sum(profit > 0 for profit in profits),
-        trades=len(profits),
+        longest_wins=_longest(WON, results),
+        longest_losses=_longest(LOST, results),
+        now={WON: now, LOST: -now}.get(newest, 0),
+        wins=results.count(WON),
+        trades=len(results),
     )
+
+
+def _longest(result: str, results: str) -> int:
+    rows = re.findall(f"{re.escape(result)}+", results)
+    return max(map(len, rows), default=0)
 
 
 def tries_for_losses(streaks: Streaks, length: int) -> int | None:

@@ -14,6 +14,7 @@ from mastertrade.values.exceptions import InvalidInput
 from trades.importing.columns import NAMES, REQUIRED
 from trades.importing.formats import FORMATS
 from trades.importing.formats.mapped import MAPPED
+from trades.importing.mapped.table import UTF_16
 
 HEAD_BYTES = 1 << 16
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -28,8 +29,6 @@ MAGIC = (
     (b"\xfd7zXZ", "compressed with xz (.xz): unpack it"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd (.zst): unpack it"),
     (b"%PDF", "a PDF: export the trades as CSV"),
-    (b"\xff\xfe", "text in UTF-16, as Excel saves \"Unicode text\": save it as UTF-8"),
-    (b"\xfe\xff", "text in UTF-16: save it as UTF-8"),
     (b"<!doctype", "a web page: the download was perhaps a login page"),
     (b"<html", "a web page: the download was perhaps a login page"),
 )  # fmt: skip
@@ -47,6 +46,16 @@ FOREIGN = (
     ("a statement of Interactive Brokers", {"statement", "header"}),
     ("trades of Interactive Brokers", {"tradeid", "ibcommission"}),
     ("MetaTrader's deals", {"deal", "symbol", "volume"}),
+)
+# Of which more than a quarter is NUL in UTF-16.
+BEGINNING = 200
+NO_TEXT = (
+    "is no text: it is full of NUL characters, as UTF-16 without a byte order mark is. "
+    "Save it as UTF-8."
+)
+WIDE = (
+    'is text in UTF-16, as Excel saves "Unicode text": save it as UTF-8, or map its '
+    "columns (--mapping)."
 )
 OWN_COLUMNS = (
     f"Our own CSV needs the columns {', '.join(REQUIRED)}; more are "
@@ -70,6 +79,12 @@ def refuse_unreadable(head: bytes, format_name: str) -> None:
     for magic, meaning in MAGIC:
         if head.startswith(magic) or start.startswith(magic):
             raise InvalidInput("file", f"is {meaning}.")
+    if format_name != MAPPED.name and head.startswith(UTF_16):
+        raise InvalidInput("file", WIDE)
+    if format_name == MAPPED.name and not head.startswith(UTF_16):
+        begin = head[:BEGINNING]
+        if begin.count(0) * 4 > len(begin) and recognise(head) not in FORMATS:
+            raise InvalidInput("file", NO_TEXT)
     if format_name.endswith("json"):
         looks_like = recognise(head)
         if looks_like in FORMATS and looks_like != format_name:

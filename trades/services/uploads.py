@@ -1,7 +1,8 @@
 """The file that a user looks at before it is imported: one each, for an hour."""
 
+import codecs
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,6 +14,7 @@ from django.db import connection, transaction
 from goals.models import User
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput, NotFound
+from mastertrade.values.validation import HIDDEN, HIDDEN_FOUND
 from trades.enums import JobKind
 from trades.importing.recognising import HEAD_BYTES
 from trades.models import ImportUpload, UserJob
@@ -20,6 +22,10 @@ from trades.models.mappings import LARGEST_MAPPING
 from trades.services.jobs import YOUNGEST_STRAY, create_job, remove_files, store_files
 
 LONGEST_NAME = 200
+LINE_ENDS = {
+    codecs.BOM_UTF16_LE: "\n".encode("utf-16-le"),
+    codecs.BOM_UTF16_BE: "\n".encode("utf-16-be"),
+}
 TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('upload of ' || %s, 0))"
 
 
@@ -94,17 +100,37 @@ def whole_lines(source: "BinaryIO | UploadedFile[bytes]") -> bytes:
     """The beginning of a file, up to the end of a line."""
     source.seek(0)
     head = source.read(HEAD_BYTES)
-    return head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n") + 1] or head
+    if len(head) < HEAD_BYTES:
+        return head
+    line_end = LINE_ENDS.get(head[:2], b"\n")
+    end = head.rfind(line_end)
+    while end % len(line_end):  # between two characters of two bytes
+        end = head.rfind(line_end, 0, end + 1)
+    return head if end < 0 else head[: end + len(line_end)]
 
 
 def keep_choices(upload: ImportUpload, choices: Mapping[str, Any]) -> None:
-    """Store what was chosen so far; raises `InvalidInput` where it is too much."""
+    """Store what was chosen so far; `InvalidInput` where it is too much, or hidden."""
+    if HIDDEN.search("".join(_texts(choices))):
+        raise InvalidInput("mapping", HIDDEN_FOUND)
     if len(json.dumps(choices)) > LARGEST_MAPPING:
         raise InvalidInput(
             "mapping", f"is larger than {LARGEST_MAPPING // 2:,} characters."
         )
     upload.choices = dict(choices)
     upload.save(update_fields=["choices"])
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a JSON value, names included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from value
+        yield from _texts(list(value.values()))
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
 
 
 @atomic

@@ -114,7 +114,7 @@ def ask_records(
         if is_locked and others:
             held += [key for (key,) in _ask(sql.HOLD, [others])]
         found = _ask(sql.CATCH_UP, {**values, "held": held})
-    records = {row[0]: _record_of(row[1:]) for row in found if row[0] is not None}
+    records = {row[0]: record_of(row[1:]) for row in found if row[0] is not None}
     return {name: records.get(name, NO_RECORD) for name in wanted}, further
 
 
@@ -205,7 +205,8 @@ def _ask(
     return rows
 
 
-def _record_of(sums: Sequence[Any]) -> GrowthRecord:
+def record_of(sums: Sequence[Any]) -> GrowthRecord:
+    """From what `record_sql.SUMS` names, in that order."""
     computed = dict(zip(sql.SUMS, sums, strict=True))
     return make_record(
         trades=int(computed["trades"]),

@@ -1,6 +1,7 @@
 """Importing on the site: a file chosen, mapped, looked at, imported, undone."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory, UserFactory
+from strategies.models import StrategyInstance
 from tests.http import nothing_changes
 from trades.importing.import_trades import import_trades
 from trades.importing.options import read_options
@@ -310,3 +312,129 @@ def test_the_list_asks_a_constant_number_of_statements(
             created_by="x",
         )
     assert count() == before
+
+
+OWN_HEADER, OWN_ROW = OWN.splitlines(keepends=True)
+FILLS = "id,time,symbol,side,qty,price,fee\n"
+
+
+def own_rows(count: int) -> str:
+    return OWN_HEADER + "".join(f"{n}{OWN_ROW[1:]}" for n in range(count))
+
+
+def refused_rows(count: int) -> str:
+    return OWN + "".join(
+        f"{n}{OWN_ROW[1:]}".replace("LONG", "UP") for n in range(count)
+    )
+
+
+def fills(count: int) -> str:
+    row = "{},2025-01-02 10:{:02}:00,ABCUSD,{},1,10{},0.1\n"
+    sides = ("buy", "sell")
+    return FILLS + "".join(row.format(n, n, sides[n % 2], n % 3) for n in range(count))
+
+
+@pytest.mark.parametrize("rows_of", [own_rows, refused_rows, fills])
+def test_more_rows_are_no_more_statements_to_check(
+    client: Client, portfolio: Portfolio, rows_of: Callable[[int], str]
+) -> None:
+    def count(rows: int) -> int:
+        address = check_of(client, portfolio, rows_of(rows))
+        client.get(address)
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(address).status_code == 200
+        return len(asked)
+
+    assert count(2) == count(40)
+
+
+def test_a_file_that_is_looked_at_makes_no_strategy(
+    client: Client, portfolio: Portfolio
+) -> None:
+    address = check_of(client, portfolio, OWN)
+    assert "Import 1 new" in text_of(client.get(address))
+    assert not StrategyInstance.objects.exists()
+
+    client.post(address, {"do": "import"})
+
+    assert StrategyInstance.objects.get().strategy_id == "manual"
+
+
+# What a cell, a header or a form may hold that no table of the database takes.
+HOSTILE_FILES = {
+    "NUL in the header": FILLS.replace("symbol", "sym\0bol") + fills(2)[len(FILLS) :],
+    "NUL in a side": f"{fills(2)}9,2025-02-01 10:00:00,ABCUSD,buy\0,1,1,0\n",
+    "NUL in a filter": (
+        "id,time,symbol,side,qty,price,status\n"
+        "1,2025-02-01 10:00:00,ABCUSD,buy,1,1,Filled\n"
+        "2,2025-02-01 11:00:00,ABCUSD,buy,1,1,Can\0celled\n"
+    ),
+    "names of thousands of characters": (
+        ",".join(
+            f"{name} ({'x' * 9000})" for name in ("symbol", "side", "qty", "price")
+        )
+        + "\nABCUSD,buy,1,1\n"
+    ),
+    "sides of thousands of characters": FILLS
+    + "".join(
+        f"{n},2025-01-02 10:00:00,ABCUSD,{side},1,1,0\n"
+        for n, side in enumerate(["buy", *(letter * 9000 for letter in "cdefghij")])
+    ),
+    "150 columns of fees": (
+        f"symbol,side,qty,price,time{',fee' * 150}\n"
+        f"ABCUSD,buy,1,1,2025-01-02{',0.1' * 150}\n"
+    ),
+    "the same name thrice": "time,time,time (2),symbol,side,qty,price\n"
+    "2025-01-02,10:00:00,x,ABCUSD,buy,1,100\n",
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE_FILES.values(), ids=list(HOSTILE_FILES))
+def test_whatever_a_file_holds_it_is_shown_or_refused(
+    client: Client, portfolio: Portfolio, content: str
+) -> None:
+    answer = send(client, portfolio, content)
+    if answer.status_code != 302:
+        assert answer.status_code == 422
+        assert text_of(answer)
+        return
+    address = answer["Location"]
+    page = client.get(address).content.decode()
+    given = fields_of(page)
+    for do in ("look", "import"):
+        assert client.post(address, {**given, "do": do}).status_code in {200, 302, 422}
+
+
+@pytest.mark.parametrize(
+    "name", ["name", "venue", "symbol", "suffixes", "words-0", "time_zone", "fee_rates"]
+)
+def test_hidden_characters_in_the_form_are_refused(
+    client: Client, portfolio: Portfolio, name: str
+) -> None:
+    address = check_of(client, portfolio, fills(2))
+    given = fields_of(client.get(address).content.decode())
+    given |= {"only-0": "side", name: "a\0b", "do": "look"}
+
+    answer = client.post(address, given)
+
+    assert answer.status_code == 422
+    assert client.get(address).status_code == 200
+
+
+WIDE = {"little": "utf-16-le", "big": "utf-16-be"}
+
+
+@pytest.mark.parametrize("encoding", WIDE.values(), ids=list(WIDE))
+def test_a_file_in_utf_16_comes_in_whatever_its_length(
+    client: Client, portfolio: Portfolio, encoding: str
+) -> None:
+    row = "{},2025-01-02 10:{:02}:{:02},ABCUSD,buy,1,100,0.1\n"
+    rows = "".join(row.format(n, n // 60 % 60, n % 60) for n in range(1500))
+    content = f"\ufeff{FILLS}{rows}"
+    file = SimpleUploadedFile("export.csv", content.encode(encoding))
+    given = {"file": file, "portfolio": portfolio.pk, "strategy_id": "manual"}
+
+    answer = client.post(IMPORT, given)
+
+    assert answer.status_code == 302
+    assert "Import 1,500 new" in text_of(client.get(answer["Location"]))

@@ -1,4 +1,4 @@
-"""The ledger's page and export, a trade's page, and voiding one."""
+"""The ledger's page and export."""
 
 import csv
 import io
@@ -15,14 +15,11 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from goals.models import Portfolio
-from goals.services.resuming import halt_trading
-from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
+from goals.tests.factories import PortfolioFactory, UserFactory
 from mastertrade.site import ledger
-from trades.booking.close import close_trade
 from trades.booking.void import void_trade
-from trades.enums import Side, TradeStatus
-from trades.models import Trade, TradeNote
-from trades.sizing_calls.decide import size_for_goal
+from trades.enums import Side
+from trades.models import Trade
 from trades.tests.factories import TradeFactory, book_profit
 
 pytestmark = pytest.mark.django_db
@@ -83,29 +80,6 @@ def test_another_users_portfolio_is_not_found(
     client.force_login(UserFactory())
 
     assert client.get(path, {"portfolio": portfolio.pk}).status_code == 404
-
-
-@pytest.mark.parametrize("name", ["site:trade", "site:void_trade"])
-def test_another_users_trade_is_not_found(
-    client: Client, portfolio: Portfolio, name: str
-) -> None:
-    path = reverse(name, args=[booked(portfolio, 5, 1).pk])
-    client.force_login(UserFactory())
-
-    assert client.get(path).status_code == 404
-
-
-def test_another_users_trade_is_not_voided(
-    client: Client, portfolio: Portfolio
-) -> None:
-    trade = booked(portfolio, 5, 1)
-    client.force_login(UserFactory())
-
-    path = reverse("site:void_trade", args=[trade.pk])
-    assert client.post(path, {"reason": "mine"}).status_code == 404
-
-    trade.refresh_from_db()
-    assert trade.status == TradeStatus.CLOSED
 
 
 def test_trades_of_other_portfolios_are_not_listed(
@@ -211,6 +185,25 @@ def test_pages_keep_the_filter(
     assert "P&amp;L +6.00" in words(last)
 
 
+@pytest.mark.parametrize(("most", "profit", "alone"), [(3, 6, False), (2, 5, True)])
+def test_totals_of_a_long_ledger_are_those_of_its_newest_trades(
+    mine: Client,
+    portfolio: Portfolio,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+    profit: int,
+    alone: bool,
+) -> None:
+    monkeypatch.setattr(ledger, "MOST_SUMMED", most)
+    for day in (3, 1, 2):
+        booked(portfolio, day, day)
+
+    page = words(page_of(mine, portfolio))
+
+    assert f"P&amp;L +{profit}.00" in page
+    assert ("the newest" in page) is alone
+
+
 def test_an_export_is_safe_to_open_in_a_spreadsheet(
     mine: Client, portfolio: Portfolio
 ) -> None:
@@ -235,141 +228,3 @@ def test_more_trades_are_no_more_statements(mine: Client, portfolio: Portfolio) 
         page_of(mine, portfolio)
 
     assert len(many) == len(few)
-
-
-def trade_page(client: Client, trade: Trade) -> str:
-    answer = client.get(reverse("site:trade", args=[trade.pk]))
-    assert answer.status_code == 200
-    return words(answer.content.decode())
-
-
-def test_a_trade_stands_next_to_the_decision_that_sized_it(
-    mine: Client, portfolio: Portfolio
-) -> None:
-    at = portfolio.created_at
-    goal = GoalFactory(portfolio=portfolio, start_date=at.date(), as_of=at)
-    decision, _ = size_for_goal(
-        user=portfolio.user, goal_id=goal.pk, now=at, base_size=Decimal(1000)
-    )
-    trade = TradeFactory(
-        portfolio=portfolio, entry_time=at, now=at, adjustment_id=decision.pk
-    )
-
-    page = trade_page(mine, trade)
-
-    share = Decimal(100000) / decision.adjusted_size
-    assert f"{share:.1f} % of it" in page
-    assert "Ladder" in page
-    assert "Drawdown" in page
-
-
-def test_parts_share_the_decision_and_name_each_other(
-    mine: Client, portfolio: Portfolio
-) -> None:
-    at = portfolio.created_at
-    goal = GoalFactory(portfolio=portfolio, start_date=at.date(), as_of=at)
-    decision, _ = size_for_goal(
-        user=portfolio.user, goal_id=goal.pk, now=at, base_size=Decimal(1000)
-    )
-    trade = TradeFactory(
-        portfolio=portfolio, entry_time=at, now=at, adjustment_id=decision.pk
-    )
-    part = close_trade(
-        user=portfolio.user,
-        trade_id=trade.pk,
-        quantity=Decimal("0.005"),
-        exit_price=Decimal(50100),
-        exit_time=at,
-        now=at,
-    ).booked
-
-    page = mine.get(reverse("site:trade", args=[part.pk])).content.decode()
-
-    assert "1,000.00 USDT entered of" in words(page)
-    assert reverse("site:trade", args=[trade.pk]) in page
-
-
-def test_a_trade_that_nobody_asked_about_says_so(
-    mine: Client, portfolio: Portfolio
-) -> None:
-    assert "No decision is stored" in trade_page(mine, booked(portfolio, 5, 1))
-
-
-def test_an_overridden_halt_is_named(mine: Client, portfolio: Portfolio) -> None:
-    halt_trading(
-        user=portfolio.user,
-        portfolio_id=portfolio.pk,
-        reason="news",
-        now=portfolio.created_at,
-    )
-    trade = booked(portfolio, 5, 1, override=True)
-
-    assert "Opened although trading was halted" in trade_page(mine, trade)
-
-
-def test_voiding_asks_once_and_keeps_the_reason(
-    mine: Client, portfolio: Portfolio
-) -> None:
-    trade = booked(portfolio, 5, 1)
-    path = reverse("site:void_trade", args=[trade.pk])
-
-    asked = words(mine.get(path).content.decode())
-    answer = mine.post(path, {"reason": "recorded twice"}, follow=True)
-
-    assert "It cannot be undone." in asked
-    assert "recorded twice. It counts nowhere." in words(answer.content.decode())
-    portfolio.refresh_from_db()
-    assert portfolio.realized_pnl == 0
-
-
-def test_voiding_without_a_reason_changes_nothing(
-    mine: Client, portfolio: Portfolio
-) -> None:
-    trade = booked(portfolio, 5, 1)
-
-    answer = mine.post(reverse("site:void_trade", args=[trade.pk]), {"reason": " "})
-
-    assert "This field is required" in words(answer.content.decode())
-    trade.refresh_from_db()
-    assert trade.status == TradeStatus.CLOSED
-
-
-def test_a_note_is_saved_and_shown_again(mine: Client, portfolio: Portfolio) -> None:
-    trade = booked(portfolio, 5, 1)
-    path = reverse("site:trade_note", args=[trade.pk])
-
-    answer = mine.post(
-        path, {"note": "<b>late</b>", "tags": "news, gap,", "rating": "4"}, follow=True
-    )
-
-    page = answer.content.decode()
-    assert "&lt;b&gt;late&lt;/b&gt;" in page
-    assert 'value="news, gap"' in page
-    assert '<option value="4" selected>' in page
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"rating": "9"}, {"tags": "x" * 31}, {"tags": ",".join("abcdefghijk")}]
-)
-def test_a_wrong_note_says_so_and_is_not_saved(
-    mine: Client, portfolio: Portfolio, wrong: dict[str, str]
-) -> None:
-    trade = booked(portfolio, 5, 1)
-
-    path = reverse("site:trade_note", args=[trade.pk])
-    page = mine.post(path, {"note": "kept on the page", **wrong}).content.decode()
-
-    assert "kept on the page" in page
-    assert not TradeNote.objects.exists()
-
-
-def test_another_users_trade_takes_no_note(
-    client: Client, portfolio: Portfolio
-) -> None:
-    trade = booked(portfolio, 5, 1)
-    client.force_login(UserFactory())
-
-    path = reverse("site:trade_note", args=[trade.pk])
-
-    assert client.post(path, {"note": "mine"}).status_code == 404
-    assert not TradeNote.objects.exists()

@@ -129,15 +129,16 @@ class UndoImportView(APIView):
     def post(self, request: Request, import_id: int) -> Response:
         """Void all trades of an import; its file may then be imported again.
 
-        All or nothing: 409 `import_not_undone` where something depends on one of its
+        Open trades of before that it closed, whole or in part, are as they were. All or
+        nothing: 409 `import_not_undone` where something depends on one of its
         trades, such as a later close, with the trade's key. One that was undone before
         stays as it is.
         """
         read_body(self, NoFieldsSerializer)
-        row, _, _ = undo_import(
+        undone = undo_import(
             user=signed_in(request), import_id=import_id, now=timezone.now()
         )
-        return Response(TradeImportSerializer(row).data)
+        return Response(TradeImportSerializer(undone.row).data)
 
 
 class ImportListView(ListView[TradeImport]):

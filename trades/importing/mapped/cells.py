@@ -7,7 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from mastertrade.values.money import ZERO, exactly
-from mastertrade.values.validation import HIDDEN_FOUND
+from mastertrade.values.validation import HIDDEN, HIDDEN_FOUND
 from trades.importing.columns import CURRENCY, UNSTORABLE
 from trades.importing.fills import Roundings, clean_figure
 from trades.importing.mapped.forms import is_empty, plain_number, read_time
@@ -48,9 +48,11 @@ class Cells:
 
     def text(self, name: str) -> str:
         """The cells of a field, one behind the other; "" where there are none."""
-        places = self._layout.places.get(name, ())
-        given = [self._cells[place] for place in places]
-        return " ".join(cell for cell in given if not is_empty(cell))
+        return " ".join(self._filled(name)) if name in self._layout.places else ""
+
+    def _filled(self, name: str) -> list[str]:
+        given = [self._cells[place] for place in self._layout.places.get(name, ())]
+        return [cell for cell in given if not is_empty(cell)]
 
     def clean_text(self, name: str) -> str | None:
         text = self.text(name)
@@ -86,9 +88,11 @@ class Cells:
 
     def _may_be_of(self, name: str, coin: str) -> bool:
         """Fees are paid in any coin, other figures in one of the market's."""
+        if not coin or name == "fees":
+            return True
         named = self._layout.mapping.quote_currency or ""
         market = f"{self.text('symbol')} {named} {self.text('quote_currency')}"
-        return not coin or name == "fees" or coin in market.upper()
+        return coin in market.upper()
 
     def number(self, name: str) -> Decimal | None:
         """As the ledger stores it; what that changes is noted."""
@@ -129,7 +133,9 @@ class Cells:
         return self.rounded(name, sum(given, ZERO))
 
     def time(self, name: str) -> datetime:
-        text = self.text(name)
+        """A day and its clock may stand in two columns, in either order."""
+        given = self._filled(name)
+        text = " ".join(sorted(given, key=lambda cell: ":" in cell))
         if not text:
             raise self.wrong(name, "is empty.")
         at = read_time(text, self._layout.mapping.date_order, self._layout.zone)
@@ -227,7 +233,7 @@ class Layout:
         for place, (column, words) in self._only.items():
             cell = cells[place]
             if cell.casefold() not in words:
-                return f"{column} {cell[:40] or 'empty'}"
+                return f"{column} {HIDDEN.sub('', cell)[:40] or 'empty'}"
         return None
 
 

@@ -12,7 +12,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mastertrade.values.money import format_plain
+from mastertrade.values.validation import HIDDEN
 from trades.importing.mapped.forms import (
+    CLOCK,
     find_date_order,
     find_decimal_sign,
     is_empty,
@@ -21,6 +23,7 @@ from trades.importing.mapped.forms import (
 )
 from trades.importing.mapped.mapping import (
     FIELDS,
+    LONGEST_TEXT,
     NUMBERS,
     TIMES,
     ColumnMapping,
@@ -33,11 +36,12 @@ from trades.importing.numbers import read_suffixed
 
 SAMPLE_ROWS = 500
 SHOWN_ROWS = 5
-MOST_WORDS = 12
+MOST_WORDS, MOST_FEES = 12, 6
 LONGEST_SHOWN = 60
 FORMS = ("decimal_sign", "date_order")
 IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 NO_LETTER = re.compile(r"[^a-z0-9]")
+CLOCK_ALONE = re.compile(rf"\s*{CLOCK}\s*", re.ASCII)
 # What exports call their columns, small letters and digits only; the first that a file
 # has is taken.
 NAMES: dict[str, str] = {
@@ -55,10 +59,11 @@ NAMES: dict[str, str] = {
     "time": "time datetime dateandtime timestamp date createdat filltime exectime "
     "transactiontime tradetime closingtime ordertime createtime",
     "fees": "fee fees commission commfee feepaid ibcommission feesandorspread comm "
-    "execfee commissionfee tradingfee",
+    "execfee commissionfee tradingfee openingfee closingfee openfee closefee",
     "fee_currency": "feecurrency feecoin feeasset ibcommissioncurrency",
     "quote_currency": "quotecurrency pricecurrency spotpricecurrency "
     "pricefeetotalunit currencyprimary currency",
+    "contract_size": "multiplier contractmultiplier contractsize",
     "id": "fillid tradeid transactionid execid executionid txid deal position ticket "
     "id",
     "order": "orderid ordertxid orderno order",
@@ -76,7 +81,7 @@ NAMES: dict[str, str] = {
     "sell_time": "soldtimestamp selltime selltimestamp soldat",
     "profit_loss": "profitloss pnl netpnl profit netpl pl closedpl closedpnl "
     "realizedpnl realizedpl netprofit",
-    "funding": "swap funding",
+    "funding": "swap funding fundingfee",
     "stop_price": "stopprice stoploss sl initialstop",
     "leverage": "leverage",
     "strategy_id": "strategyid",
@@ -173,7 +178,7 @@ def look_at(
         name: [cells[place] for _, cells in rows if not is_empty(cells[place])]
         for place, name in enumerate(table.names)
     }
-    mapping = chosen or _guess(table, samples)
+    mapping = chosen or _guess(table, samples, len({tuple(row) for _, row in rows}))
     kept = {
         name: [
             cells[place]
@@ -186,7 +191,10 @@ def look_at(
     return FileFound(
         separator=table.separator,
         header_line=table.header_line,
-        columns=tuple(_show(name, kept, samples, mapping) for name in table.names),
+        columns=tuple(
+            _show(name, kept, samples, mapping, _markets(samples, mapping))
+            for name in table.names
+        ),
         rows=tuple((line, tuple(cells)) for line, cells in rows[:SHOWN_ROWS]),
         count=len(rows),
         is_whole=len(rows) < SAMPLE_ROWS,
@@ -214,7 +222,10 @@ def _is_kept(
     )
 
 
-def _guess(table: Table, samples: dict[str, list[str]]) -> ColumnMapping:
+def _guess(
+    table: Table, samples: dict[str, list[str]], different: int
+) -> ColumnMapping:
+    """`different` rows there are: the same row twice has the same id."""
     plain = {name: _plain(name) for name in table.names}
     kind = _guess_kind(set(plain.values()), table.names)
     only = _guess_filters(plain, samples, table.names)
@@ -230,11 +241,10 @@ def _guess(table: Table, samples: dict[str, list[str]]) -> ColumnMapping:
         if field == "side":
             found = [name for name in found if _has_sides(samples[name], kind)]
         if field == "id":
-            found = [name for name in found if _are_ids(samples[name])]
-        if field == "total" and "price" in columns.values():
-            continue
-        columns |= dict.fromkeys(found if field == "fees" else found[:1], field)
+            found = [one for one in found if len(set(samples[one])) == different]
+        columns |= dict.fromkeys(found[: MOST_FEES if field == "fees" else 1], field)
     _add_second_columns(columns, table.names, kind)
+    _add_days(columns, plain, samples)
     in_order = {name: columns[name] for name in table.names if name in columns}
     mapping = ColumnMapping(kind=kind, columns=in_order)
     sides = mapping.columns_of("side")
@@ -269,6 +279,23 @@ def _add_second_columns(
             columns[name], columns[f"{name} (2)"] = entry, leave
 
 
+def _add_days(
+    columns: dict[str, str], plain: dict[str, str], samples: dict[str, list[str]]
+) -> None:
+    """The column of the day, next to a time that is a clock alone."""
+    for name, field in list(columns.items()):
+        cells = samples[name]
+        if (
+            field not in TIMES
+            or not cells
+            or not all(map(CLOCK_ALONE.fullmatch, cells))
+        ):
+            continue
+        days = [one for one in plain if "date" in plain[one] and one not in columns]
+        days.sort(key=lambda one: plain[one] != plain[name].replace("time", "date"))
+        columns |= dict.fromkeys(days[:1], field)
+
+
 def _guess_filters(
     plain: dict[str, str], samples: dict[str, list[str]], names: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
@@ -295,21 +322,20 @@ def _has_sides(cells: list[str], kind: MappedKind) -> bool:
     )
 
 
-def _are_ids(cells: list[str]) -> bool:
-    return bool(cells) and len(set(cells)) == len(cells)
-
-
 def find_sides(
     cells: Iterable[str], kind: MappedKind, column: str = ""
 ) -> dict[str, SideWord]:
     """What the words of a side mean; those that no export uses trade nothing.
 
-    In a column of closing directions a sale closes a long trade.
+    In a column of closing directions a sale closes a long trade. What no mapping may
+    hold is no word: its rows are refused.
     """
     known = FILL_WORDS if kind is MappedKind.FILLS else TRADE_WORDS
     closes = kind is MappedKind.TRADES and _plain(column).startswith("clos")
     sides: dict[str, SideWord] = {}
     for word in _words(cells)[:MOST_WORDS]:
+        if len(word) > LONGEST_TEXT or HIDDEN.search(word):
+            continue
         side = known.get(_plain(word), SideWord.SKIP)
         turned = closes and _plain(word) in {"buy", "sell"}
         sides[word.casefold()] = OPPOSITE[side] if turned else side
@@ -362,11 +388,12 @@ def _show(
     kept: dict[str, list[str]],
     samples: dict[str, list[str]],
     mapping: ColumnMapping,
+    markets: str,
 ) -> ColumnFound:
     cells = kept[name]
     words = _words(samples[name])
     field = mapping.columns.get(name, "")
-    read = (_as_read(cell, field, mapping) for cell in cells)
+    read = (_as_read(cell, field, mapping, markets) for cell in cells)
     understood = [one for one in read if one]
     return ColumnFound(
         name=name,
@@ -378,11 +405,20 @@ def _show(
     )
 
 
-def _as_read(cell: str, field: str, mapping: ColumnMapping) -> str:
+def _markets(samples: dict[str, list[str]], mapping: ColumnMapping) -> str:
+    """All that is traded, and what it is paid in: the coins behind figures."""
+    names = mapping.columns_of("symbol") + mapping.columns_of("quote_currency")
+    cells = {cell for name in names for cell in samples.get(name, ())}
+    return " ".join([*cells, mapping.quote_currency or ""]).upper()
+
+
+def _as_read(cell: str, field: str, mapping: ColumnMapping, markets: str) -> str:
     """A cell as it is understood; "" where it is not, or is a text."""
     if field in NUMBERS:
         amount = read_suffixed(plain_number(cell, mapping.decimal_sign), ())
-        return "" if amount is None else format_plain(amount.value)
+        if amount is None or (field != "fees" and amount.coin not in markets):
+            return ""
+        return format_plain(amount.value)
     if field in TIMES:
         zone = ZoneInfo(mapping.time_zone)
         at = read_time(cell, mapping.date_order, zone)

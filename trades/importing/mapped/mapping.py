@@ -49,6 +49,7 @@ BOTH = {
     "fees": "Fees",
     "fee_currency": "Currency of the fees",
     "quote_currency": "Currency of the prices",
+    "contract_size": "Units of one contract",
     "id": "Id",
 }
 FIELDS: dict[MappedKind, dict[str, str]] = {
@@ -78,7 +79,7 @@ FIELDS: dict[MappedKind, dict[str, str]] = {
 }
 NUMBERS = {
     "quantity", "price", "total", "fees", "entry_price", "exit_price", "buy_price",
-    "sell_price", "profit_loss", "funding", "stop_price", "leverage",
+    "sell_price", "profit_loss", "funding", "stop_price", "leverage", "contract_size",
 }  # fmt: skip
 TIMES = {"time", "entry_time", "exit_time", "buy_time", "sell_time"}
 # Several columns may be one of these: a date and a clock, a commission and a fee.
@@ -96,8 +97,9 @@ class ColumnMapping:
     mean (small letters); with `signed` a quantity below 0 is a sale, or a short. Only
     rows are read whose cells are as in `only`, by column. `symbol` is of every row
     where no column names it; `suffixes` are cut from symbols. Quantities are times
-    `contract_size`. `fee_sign` is that of fees that were paid.  `may_short`: a sale
-    needs nothing bought before it. `venue` begins the ids, next to the account.
+    `contract_size` where no column says it. `fee_sign` is that of fees that were paid.
+    `may_short`: a sale needs nothing bought before it. `venue` begins the ids, next to
+    the account.
     """
 
     kind: MappedKind

@@ -9,7 +9,14 @@ from decimal import Decimal
 from typing import TypeVar
 
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import ONE, ZERO, exactly, format_plain, round_to
+from mastertrade.values.money import (
+    HUNDRED,
+    ONE,
+    ZERO,
+    exactly,
+    format_plain,
+    round_to,
+)
 from trades.decisions.lots import PositionLot
 from trades.decisions.pnl import Rates, measure_exact_profit
 from trades.enums import Side
@@ -150,13 +157,15 @@ def _read_fill(cells: Cells, layout: Layout, options: ImportOptions) -> Fill | N
         )
     base, quote = split
     name = base if base == symbol else f"{base}/{quote}"
-    price = _read_price(cells, quantity)
-    size = _contract_size(layout, options, symbol)
+    size = _contract_size(cells, layout, options, symbol)
+    units = cells.rounded("quantity", quantity * size)
+    price = _read_price(cells, units)
     fee_currency = cells.currency("fee_currency") or quote
     paid = [(cost, coin or fee_currency) for cost, coin in cells.paid("fees")]
     fees = sort_fees(paid, base=base, quote=quote)
     if not isinstance(fees, Fees):
         raise cells.wrong("fees", fees)
+    _check_total(cells, units * price, fees.quote + fees.base * price)
     order = cells.clean_text("order")
     return Fill(
         line=cells.line,
@@ -164,7 +173,7 @@ def _read_fill(cells: Cells, layout: Layout, options: ImportOptions) -> Fill | N
         base=base,
         quote=quote,
         is_buy=is_buy,
-        quantity=cells.rounded("quantity", quantity * size),
+        quantity=units,
         price=price,
         at=cells.time("time"),
         fees=fees,
@@ -182,18 +191,45 @@ def _is_buy(cells: Cells, side: SideWord | None, is_negative: bool) -> bool:
     return side is SideWord.BUY
 
 
-def _read_price(cells: Cells, quantity: Decimal) -> Decimal:
+def _read_price(cells: Cells, units: Decimal) -> Decimal:
     if cells.has("price"):
         return cells.positive("price")
     total = cells.number("total")
     if not total:
         raise cells.wrong("total", "is empty or 0.")
-    return cells.rounded("total", abs(total) / quantity)
+    return cells.rounded("total", abs(total) / units)
 
 
-def _contract_size(layout: Layout, options: ImportOptions, symbol: str) -> Decimal:
+def _check_total(cells: Cells, made: Decimal, fees: Decimal) -> None:
+    """Where the file says what a fill cost besides, price and quantity make it.
+
+    With the fees or without; a hundredth off is rounding.
+    """
+    given = cells.amount("total")
+    if given is None or not given.value or not cells.has("price"):
+        return
+    allowed = abs(fees) + made / HUNDRED + given.step
+    if abs(abs(given.value) - made) <= allowed:
+        return
+    raise cells.wrong(
+        "total",
+        f"is {format_plain(given.value)}, but quantity and price make "
+        f"{format_plain(round_to(made, (60, 8)))}: is a contract more than one unit "
+        "(contract size), or is it in another currency? Then leave this column "
+        "unused.",
+    )
+
+
+def _contract_size(
+    cells: Cells, layout: Layout, options: ImportOptions, symbol: str
+) -> Decimal:
     """Units of what is traded for one of the quantity."""
-    return options.contract_sizes.get(symbol, layout.mapping.contract_size)
+    given = options.contract_sizes.get(symbol)
+    if given is not None:
+        return given
+    if cells.text("contract_size"):
+        return cells.positive("contract_size")
+    return layout.mapping.contract_size
 
 
 @exactly
@@ -205,7 +241,7 @@ def _read_trade(
         return None
     quantity, is_negative = cells.quantity()
     symbol = cells.symbol()
-    size = _contract_size(layout, options, symbol)
+    size = _contract_size(cells, layout, options, symbol)
     if layout.mapping.fields & BOUGHT_AND_SOLD:
         side, entry, leave = _read_bought_and_sold(cells)
     else:

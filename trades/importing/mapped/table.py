@@ -1,5 +1,6 @@
 """The table of a file: its separator, its header behind other lines, its rows. Pure."""
 
+import codecs
 import csv
 import io
 import re
@@ -8,7 +9,9 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.validation import HIDDEN
 
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 SEPARATORS = ",;\t|"
 LONGEST_FIELD = 10_000
 LONGEST_LINE = 100_000
@@ -16,6 +19,7 @@ LONGEST_LINE = 100_000
 HEAD_LINES = 200
 MOST_COLUMNS = 200
 FEWEST_COLUMNS = 3
+LONGEST_NAME = 190
 FIGURE = re.compile(r"[\s$€£(+-]*\d")
 # How well a line is a header: how many of its names are known.
 Rate = Callable[[Sequence[str]], int]
@@ -41,9 +45,12 @@ def open_table(
     """Find the header, and read what is behind it.
 
     It is the first line that has all `needed` names; without these the one that
-    `rate` likes best. A byte order mark is fine. Raises `InvalidInput` for `file`.
+    `rate` likes best. The text is UTF-8, with or without a byte order mark, or UTF-16
+    with one. Raises `InvalidInput` for `file`.
     """
-    text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
+    is_wide = source.peek(2)[:2] in UTF_16
+    encoding = "utf-16" if is_wide else "utf-8-sig"
+    text = io.TextIOWrapper(source, encoding=encoding, newline="")
     csv.field_size_limit(LONGEST_FIELD)
     try:
         lines = _bounded(text)
@@ -51,10 +58,11 @@ def open_table(
         wanted = {fold(name) for name in needed}
         separator, place = _find_header(head, wanted, rate)
         table = _Reader(chain(head[place:], lines), separator, place, text).open()
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise InvalidInput(
             "file",
-            f"is not text in UTF-8 ({error.reason}): save it as CSV in UTF-8.",
+            f"is not text in UTF-8 ({getattr(error, 'reason', error)}): save it as CSV "
+            "in UTF-8.",
         ) from error
     return table
 
@@ -113,19 +121,27 @@ def _split(line: str, separator: str) -> list[str]:
 
 
 def name_columns(cells: Sequence[str]) -> tuple[str, ...]:
-    """Names of a header's columns; the second Time is called "Time (2)"."""
-    cells = [cell.strip() for cell in cells]
+    """Names of a header's columns; the second Time is called "Time (2)".
+
+    Characters that nobody sees are left out. None where the line is no header.
+    """
+    cells = [HIDDEN.sub("", cell).strip() for cell in cells]
     while cells and not cells[-1]:
         cells.pop()
     if not any(cells) or len(cells) > MOST_COLUMNS:
         return ()
+    if max(map(len, cells)) > LONGEST_NAME:
+        return ()
     names: list[str] = []
-    counts: dict[str, int] = {}
+    taken: set[str] = set()
     for place, cell in enumerate(cells, 1):
-        name = " ".join(cell.split()) or f"column {place}"
-        counts[fold(name)] = counts.get(fold(name), 0) + 1
-        count = counts[fold(name)]
-        names.append(name if count == 1 else f"{name} ({count})")
+        plain = name = " ".join(cell.split()) or f"column {place}"
+        count = 1
+        while fold(name) in taken:
+            count += 1
+            name = f"{plain} ({count})"
+        taken.add(fold(name))
+        names.append(name)
     return tuple(names)
 
 
@@ -145,7 +161,9 @@ class _Reader:
         self._separator = separator
 
     def open(self) -> Table:
-        names = name_columns(next(self._cells))
+        header = next(self._cells)
+        names = name_columns(header)
+        self._header = [cell.strip() for cell in header]
         table = Table(names, self._before + 1, self._separator, iter(()))
         table.rows = self._rows(table)
         return table
@@ -157,23 +175,31 @@ class _Reader:
 
     def _rows(self, table: Table) -> Iterator[tuple[int, list[str]]]:
         width = len(table.names)
-        line = table.header_line
+        line, repeated = table.header_line, 0
         try:
             for cells in self._cells:
                 line = self._before + self._cells.line_num
                 cells = [cell.strip() for cell in cells]
+                if cells == self._header:
+                    repeated += 1
+                    continue
                 filled = [place for place, cell in enumerate(cells) if cell]
                 if not filled:
                     continue
                 if filled == [0] and width > FEWEST_COLUMNS and not cells[0].isdigit():
                     table.notes.append(
-                        f"Read up to line {line - 1}: another table, {cells[0][:60]}, "
-                        "begins behind it."
+                        f"Read up to line {line - 1}: another table, "
+                        f"{HIDDEN.sub('', cells[0])[:60]}, begins behind it."
                     )
                     self._skip_rest()
-                    return
+                    break
                 yield line, cells[: filled[-1] + 1] + [""] * (width - filled[-1] - 1)
-        except (UnicodeDecodeError, csv.Error) as error:
+        except (UnicodeError, csv.Error) as error:
             raise InvalidInput(
                 "file", f"is not a CSV in UTF-8 after line {line}: {error}."
             ) from error
+        if repeated:
+            table.notes.append(
+                f"{repeated} line{'s' if repeated > 1 else ''} repeated the header and "
+                f"{'were' if repeated > 1 else 'was'} not read."
+            )

@@ -12,26 +12,41 @@ from trades.decisions.obedience import (
     Evidence,
     ObedienceLine,
     Sized,
-    Sizing,
+    SizedDay,
     bootstrap_mean,
     how_sized,
     measure_obedience,
 )
 
 DAY = date(2026, 3, 2)
-TRADE = Sizing(DAY, Decimal(10), Decimal(1000), Decimal(100), Decimal(100))
+ONE_TRADE = SizedDay(Sized.AS_ADVISED, DAY, 1, Decimal(10), 1, Decimal(1))
 
 
-def made(*profits: int, days: int = 1000) -> list[Sizing]:
-    """As advised, one a day, going round after `days`."""
-    return [
-        replace(TRADE, profit=Decimal(one), day=DAY + timedelta(days=place % days))
-        for place, one in enumerate(profits)
-    ]
+def made(*profits: int, days: int = 1000) -> list[SizedDay]:
+    """As advised, one a day of 1,000, going round after `days`."""
+    found: dict[int, SizedDay] = {}
+    for place, one in enumerate(profits):
+        number = place % days
+        before = found.get(number) or replace(
+            ONE_TRADE,
+            day=DAY + timedelta(days=number),
+            trades=0,
+            profit=Decimal(0),
+            counted=0,
+            sum_pct=Decimal(0),
+        )
+        found[number] = replace(
+            before,
+            trades=before.trades + 1,
+            profit=before.profit + one,
+            counted=before.counted + 1,
+            sum_pct=before.sum_pct + Decimal(one) / 10,
+        )
+    return list(found.values())
 
 
-def line(trades: list[Sizing], kind: Sized = Sized.AS_ADVISED) -> ObedienceLine:
-    return next(one for one in measure_obedience(trades) if one.sized is kind)
+def line(days: list[SizedDay], kind: Sized = Sized.AS_ADVISED) -> ObedienceLine:
+    return next(one for one in measure_obedience(days) if one.sized is kind)
 
 
 @pytest.mark.parametrize(
@@ -48,23 +63,28 @@ def line(trades: list[Sizing], kind: Sized = Sized.AS_ADVISED) -> ObedienceLine:
 def test_a_size_within_a_twentieth_of_the_advice_follows_it(
     notional: str, advised: str, sized: Sized
 ) -> None:
-    trade = replace(TRADE, notional=Decimal(notional), advised=Decimal(advised))
+    found = how_sized(
+        notional=Decimal(notional), advised=Decimal(advised), overridden=False
+    )
 
-    assert how_sized(trade) is sized
+    assert found is sized
 
 
-def test_without_a_decision_nobody_asked_and_an_override_comes_first() -> None:
-    alone = replace(TRADE, advised=None)
+@pytest.mark.parametrize("advised", [None, Decimal(100), Decimal(0)])
+def test_without_a_decision_nobody_asked_and_an_override_comes_first(
+    advised: Decimal | None,
+) -> None:
+    alone = {"notional": Decimal(100), "advised": None}
 
-    assert how_sized(alone) is Sized.WITHOUT_ASKING
-    assert how_sized(replace(alone, overridden=True)) is Sized.OVERRIDDEN
-    assert how_sized(replace(TRADE, overridden=True)) is Sized.OVERRIDDEN
+    assert how_sized(**alone, overridden=False) is Sized.WITHOUT_ASKING
+    alone["advised"] = advised
+    assert how_sized(**alone, overridden=True) is Sized.OVERRIDDEN
 
 
 def test_each_kind_has_its_line_and_all_of_them_the_last() -> None:
-    larger = replace(TRADE, notional=Decimal(200), profit=Decimal(-30))
+    larger = SizedDay(Sized.LARGER, DAY, 2, Decimal(-60), 2, Decimal(-6))
 
-    lines = measure_obedience([TRADE, larger, larger])
+    lines = measure_obedience([ONE_TRADE, larger])
 
     assert [one.sized for one in lines] == [*Sized, None]
     assert [(one.trades, one.profit) for one in lines] == [
@@ -75,7 +95,9 @@ def test_each_kind_has_its_line_and_all_of_them_the_last() -> None:
         (0, 0),
         (3, -50),
     ]
-    assert [one.mean_pct for one in lines[:3]] == [1, -3, None]
+    assert [one.mean_pct for one in lines] == [
+        1, -3, None, None, None, Decimal("-1.666667"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -114,7 +136,7 @@ def test_many_trades_of_few_days_are_no_evidence() -> None:
 
 
 def test_a_trade_on_nothing_counts_in_money_alone() -> None:
-    found = line([TRADE, replace(TRADE, equity=Decimal(0), profit=Decimal(-4))])
+    found = line([replace(ONE_TRADE, trades=2, profit=Decimal(6))])
 
     assert (found.trades, found.profit, found.mean_pct) == (2, 6, 1)
 

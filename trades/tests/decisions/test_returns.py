@@ -79,14 +79,45 @@ def test_money_that_came_before_the_gain_counts_more_than_the_unit_return() -> N
     assert found.pct > 10
 
 
-def test_two_rates_that_fit_are_none() -> None:
-    # 100 g² - 230 g + 132 = 0 for g = 1.1 and g = 1.2
-    given = flows((0, "100"), (365, "-230"), (730, "132"))
+# Of polynomials with the roots in front: (g - a)(g - b)… = 0, times 10,000.
+SEVERAL = {
+    "1.1 and 1.2": ("10000", "-23000", "13200"),
+    "1.1 and 1.11, close together": ("10000", "-22100", "12210"),
+    "0.5 and 3": ("10000", "-35000", "15000"),
+    "1.1, 1.11 and 2": ("10000", "-42100", "56410", "-24420"),
+    "1, 2 and 3": ("10000", "-60000", "110000", "-60000"),
+}
 
-    found = money_weighted_return(given, Decimal(0), START + 2 * YEAR)
+
+@pytest.mark.parametrize("amounts", SEVERAL.values(), ids=list(SEVERAL))
+def test_several_rates_that_fit_are_none(amounts: tuple[str, ...]) -> None:
+    given = flows(*((365 * year, one) for year, one in enumerate(amounts)))
+    until = START + (len(amounts) - 1) * YEAR
+
+    found = money_weighted_return(given, Decimal(0), until)
 
     assert found.pct is None
     assert "More than one rate" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "pct"),
+    [
+        # 1000 g³ - 500 g² + 200 g, at g = 1.1
+        (flows((0, "1000"), (365, "-500"), (730, "200")), "946", "33.1"),
+        # In, out and in again, and nothing made.
+        (flows((0, "1000"), (365, "-900"), (730, "900")), "1000", "0"),
+        # Three of a day are one.
+        (flows((0, "600"), (0, "300"), (0, "100")), "1331", "33.1"),
+        (flows((0, "1000"), (365, "500"), (365, "-500")), "1331", "33.1"),
+    ],
+)
+def test_flows_in_and_out_have_the_one_rate_that_fits(
+    given: list[Flow], value: str, pct: str
+) -> None:
+    found = money_weighted_return(given, Decimal(value), START + 3 * YEAR)
+
+    assert found.pct == Decimal(pct)
 
 
 @pytest.mark.parametrize(

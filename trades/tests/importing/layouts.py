@@ -152,3 +152,27 @@ EUROPEAN = """\
 Wertpapier;Richtung;Stueck;Kurs Einstieg;Zeit Einstieg;Kurs Ausstieg;Zeit Ausstieg
 SAP;Kauf;1.000;120,50;02.03.2025 09:15;121,75;13.03.2025 10:45
 """
+IBKR_FLEX_DAYS = """\
+"Symbol","CurrencyPrimary","TradeID","TradeTime","TradeDate","Buy/Sell","Quantity",\
+"TradePrice","IBCommission","IBCommissionCurrency","Multiplier","Proceeds"
+"ABC","USD","501","09:30:01","2025-04-15","BUY","10","182.45","-1.00","USD","1","-1824.5"
+"ABC","USD","502","10:00:00","2025-04-16","SELL","-10","183.45","-1.00","USD","1","1834.5"
+"ABC 20JUN25 25 C","USD","503","10:00:00","2025-04-16","BUY","2","1.25","-1.40","USD",\
+"100","-250"
+"ABC 20JUN25 25 C","USD","504","11:00:00","2025-04-17","SELL","-2","1.5","-1.40","USD",\
+"100","300"
+"""
+BYBIT_CLOSED_FEES = """\
+Market,Order Type,Direction,Qty,Entry Price,Exit Price,Realized P&L,Opening Fee,\
+Closing Fee,Funding Fee,Entry Time,Exit Time
+BTCUSDT,Market,Long,0.01,60000,60500,4.24,0.33,0.33,-0.1,2025-12-01 15:00:00,\
+2025-12-01 19:00:00
+"""
+TWICE_AND_A_HEADER = """\
+id,time,symbol,side,qty,price,fee
+1,2025-01-02 10:00:00,ABCUSD,buy,1,100,0.1
+2,2025-01-03 10:00:00,ABCUSD,sell,1,110,0.1
+id,time,symbol,side,qty,price,fee
+1,2025-01-02 10:00:00,ABCUSD,buy,1,100,0.1
+2,2025-01-03 10:00:00,ABCUSD,sell,1,110,0.1
+"""

@@ -33,7 +33,11 @@ NOW = datetime(2026, 4, 20, tzinfo=UTC)
 
 
 def bring(
-    portfolio: Portfolio, content: str, mapping: ColumnMapping, **options: Any
+    portfolio: Portfolio,
+    content: str,
+    mapping: ColumnMapping,
+    now: datetime = NOW,
+    **options: Any,
 ) -> ImportReport:
     return import_trades(
         user=portfolio.user,
@@ -41,7 +45,7 @@ def bring(
         source=io.BytesIO(content.encode()),
         file_name="export.csv",
         format_name="mapped",
-        now=NOW,
+        now=now,
         options=ImportOptions(
             strategy_id=ensure_strategy(portfolio).strategy_id,
             mapping=mapping,
@@ -86,6 +90,16 @@ LAYOUTS: dict[str, tuple[str, str, Mapping[str, Any], Mapping[str, Any], list[An
         {},
         {},
         [dollars("ABC", "LONG", "10", "8")],
+    ),
+    "IBKR's Flex query with the day apart": (
+        layouts.IBKR_FLEX_DAYS,
+        "USD",
+        {},
+        {},
+        [
+            dollars("ABC", "LONG", "10", "8"),
+            dollars("ABC.20JUN25.25.C", "LONG", "200", "47.2"),
+        ],
     ),
     "MetaTrader's positions": (
         layouts.MT5_POSITIONS,
@@ -168,6 +182,13 @@ LAYOUTS: dict[str, tuple[str, str, Mapping[str, Any], Mapping[str, Any], list[An
             dollars("SOLUSDT", "LONG", "10", "116.5"),
             dollars("SOLUSDT", "SHORT", "10", "9.5"),
         ],
+    ),
+    "closed positions with the fees of both sides": (
+        layouts.BYBIT_CLOSED_FEES,
+        "USDT",
+        {},
+        {},
+        [dollars("BTCUSDT", "LONG", "0.01", "4.24")],
     ),
     "Bybit's unified account": (
         layouts.BYBIT_UTA,
@@ -286,6 +307,50 @@ def test_what_a_mapping_does_not_read_is_counted_and_named() -> None:
     )
 
 
+@pytest.mark.django_db
+def test_a_row_that_is_there_twice_is_known_and_a_second_header_skipped() -> None:
+    portfolio = PortfolioFactory(currency="USD")
+    content = layouts.TWICE_AND_A_HEADER
+
+    report = bring(portfolio, content, mapping_for(content, {}))
+
+    assert (report.created, report.known, report.refused) == (2, 2, 0)
+    assert report.warnings == ("1 line repeated the header and was not read.",)
+    assert made(portfolio) == [dollars("ABC/USD", "LONG", "1", "9.8")]
+
+
+@pytest.mark.django_db
+def test_a_contract_that_is_more_than_a_unit_is_refused_by_its_total() -> None:
+    portfolio = PortfolioFactory(currency="USD")
+    content = layouts.IBKR_FLEX_DAYS.replace('"Multiplier"', '"Factor"')
+
+    report = bring(portfolio, content, mapping_for(content, {}))
+
+    assert [(one.line, one.column) for one in report.refusals] == [
+        (4, "Proceeds"),
+        (5, "Proceeds"),
+    ]
+    assert "quantity and price make 2.5: is a contract more" in (
+        report.refusals[0].reason
+    )
+
+
+@pytest.mark.django_db
+def test_a_total_alone_gives_the_price_of_a_unit() -> None:
+    portfolio = PortfolioFactory(currency="USD")
+    content = (
+        "id,time,symbol,side,contracts,total\n"
+        "1,2025-01-02 10:00:00,MNQ,buy,2,400\n"
+        "2,2025-01-03 10:00:00,MNQ,sell,2,410\n"
+    )
+    added = {"contract_size": Decimal(2), "quote_currency": "USD"}
+
+    bring(portfolio, content, mapping_for(content, added))
+
+    assert Trade.objects.get().entry_price == 100
+    assert made(portfolio) == [dollars("MNQ", "LONG", "4", "10")]
+
+
 OWN_CASES = {
     "foreign_fills": (
         "txid,pair,time,type,price,cost,fee,vol\n"
@@ -334,6 +399,22 @@ def test_prices_by_day_are_no_trades() -> None:
     found = look_at(b"Date,Open,High,Low,Close,Volume\n2024-01-01,1,2,1,2,10\n")
 
     assert "Price, or price times quantity" in find_missing(found.mapping)
+
+
+def test_a_figure_with_letters_is_not_counted_as_read() -> None:
+    header = "id,time,symbol,side,qty,price,fee\n"
+    row = "{},2025-01-02 10:00:00,ETHUSD,buy,{},{},0.1BNB\n"
+    content = header + row.format(1, "1 ETH", "12OO") + row.format(2, "2", "1300")
+
+    found = {one.name: one for one in look_at(content.encode()).columns}
+
+    assert [
+        (found[name].read, found[name].given) for name in ("qty", "price", "fee")
+    ] == [
+        (2, 2),
+        (1, 2),
+        (2, 2),
+    ]
 
 
 def test_days_that_could_be_months_are_left_open() -> None:

@@ -106,7 +106,6 @@ def test_a_file_of_another_venue_is_told_the_columns_and_the_way_in(
         (b"PK\x03\x04...", "Excel file (.xlsx)"),
         (b"\xd0\xcf\x11\xe0", "old Excel file"),
         (gzip.compress(OWN.encode(), mtime=0), "compressed with gzip (.gz)"),
-        (OWN.encode("utf-16"), "UTF-16"),
         (b"%PDF-1.4", "a PDF"),
         (b"\n <!DOCTYPE html>", "a web page"),
     ],
@@ -121,6 +120,22 @@ def test_what_holds_no_text_is_said_by_name(
     with pytest.raises(InvalidInput) as caught:
         bring(portfolio, content, name)
     assert answer in caught.value.detail
+
+
+@pytest.mark.parametrize("name", [one for one in FORMAT_NAMES if one != "mapped"])
+def test_only_a_mapped_file_is_read_in_utf_16(
+    portfolio: Portfolio,  # noqa: F811
+    name: str,
+) -> None:
+    with pytest.raises(InvalidInput, match=r"UTF-16.*or map its columns"):
+        bring(portfolio, OWN.encode("utf-16"), name)
+
+
+def test_utf_16_without_its_mark_is_said_to_be_no_text(
+    portfolio: Portfolio,  # noqa: F811
+) -> None:
+    with pytest.raises(InvalidInput, match="without a byte order mark"):
+        bring(portfolio, OWN.encode("utf-16-le"), "mapped")
 
 
 @pytest.mark.parametrize("begin", ["\n", "\r\n", "\ufeff\n", " \n\n"])

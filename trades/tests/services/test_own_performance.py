@@ -1,23 +1,36 @@
 """A portfolio's performance, as its ledger and its decisions have it."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from goals.models import Portfolio
-from goals.services.resuming import halt_trading
+from goals.enums import PortfolioKind
+from goals.models import CashFlow, Portfolio
+from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
+from strategies.tests.factories import StrategyFactory
 from trades.booking.add import add_to_trade
 from trades.booking.cash_flows import record_valued_cash_flow
 from trades.booking.close import close_trade
 from trades.booking.void import void_trade
-from trades.decisions.obedience import Sized
+from trades.decisions.obedience import (
+    Sized,
+    SizedDay,
+    how_sized,
+    measure_obedience,
+)
+from trades.decisions.returns import fall_pct
+from trades.decisions.streaks import find_streaks
+from trades.models import Trade
 from trades.services import own_performance
 from trades.services.own_performance import OwnPerformance, measure_performance
+from trades.services.performance import Span, load_performances
 from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import TradeFactory, book_profit, import_profits
 
@@ -56,6 +69,7 @@ def test_a_deposit_moves_neither_the_unit_return_nor_the_money_made() -> None:
     found = measure(portfolio)
 
     assert (found.unit_return_pct, found.money_made) == (-1, -120)
+    assert [fall_pct(one) for one in found.values] == [0, 0, 10]
     assert found.flows == [(date(2026, 3, 3), 1100)]
     assert found.money_weighted.pct is not None
     assert -10 < found.money_weighted.pct < -1
@@ -226,9 +240,12 @@ def test_an_open_or_void_trade_counts_nowhere() -> None:
     assert (found.streaks.now, found.streaks.trades) == (1, 1)
 
 
-def test_strategies_and_streaks_are_those_of_the_portfolio_alone() -> None:
+@pytest.mark.parametrize("kind", PortfolioKind)
+def test_strategies_and_streaks_are_those_of_the_portfolio_alone(
+    kind: PortfolioKind,
+) -> None:
     portfolio = PortfolioFactory()
-    other = PortfolioFactory(user=portfolio.user)
+    other = PortfolioFactory(user=portfolio.user, kind=kind)
     book_profit(other, Decimal(-900), START + DAY)
     for day, profit in ((1, 5), (2, -1), (3, -1)):
         book_profit(portfolio, Decimal(profit), START + day * DAY)
@@ -236,7 +253,7 @@ def test_strategies_and_streaks_are_those_of_the_portfolio_alone() -> None:
     found = measure(portfolio)
 
     (line,) = found.strategies
-    assert (line.performance.trades, line.performance.wins) == (3, 1)
+    assert (line.trades, line.wins, line.profit) == (3, 1, 3)
     assert (found.streaks.now, found.streak_began) == (-2, START + 2 * DAY)
 
 
@@ -259,3 +276,187 @@ def test_more_trades_are_no_more_statements_and_the_newest_are_walked(
     assert found.trades == 10
     assert found.since is not None
     assert len(found.days) == 32
+
+
+# One statement says what each trade says.
+
+
+def book_at_random(portfolio: Portfolio, seed: int) -> None:
+    """Trades of two strategies: advised or not, split, enlarged, void, at one time."""
+    random = Random(seed)
+    names = [StrategyFactory(user=portfolio.user).strategy_id for _ in range(2)]
+    given = [advised(portfolio, START + number * DAY).pk for number in range(2)]
+    decisions = [None, *given]
+    for number in range(40):
+        at = START + (3 + number // 3) * DAY
+        if number % 9 == 4:
+            deposit(portfolio, 70 * number, at)
+        halts = number % 13 == 6
+        if halts:
+            halt_trading(
+                user=portfolio.user, portfolio_id=portfolio.pk, reason="news", now=at
+            )
+        trade = trade_of(
+            portfolio,
+            at,
+            random.choice(["0.026", "0.0273", "0.02731", "0.0247", "0.01"]),
+            adjustment_id=random.choice(decisions),
+            strategy_id=random.choice(names),
+            override=halts,
+        )
+        if halts:
+            resume_trading(user=portfolio.user, portfolio_id=portfolio.pk, now=at)
+        if number % 7 == 0:
+            add_to_trade(
+                user=portfolio.user,
+                trade_id=trade.pk,
+                quantity=Decimal("0.003"),
+                entry_price=Decimal(49000),
+                now=at,
+            )
+        end_at_random(trade, at, number, random)
+
+
+def end_at_random(trade: Any, at: datetime, number: int, random: Random) -> None:
+    def leave(**fields: Any) -> Any:
+        price = Decimal(50000 + 100 * random.randint(-2, 2))
+        return close_trade(
+            user=trade.user,
+            trade_id=trade.pk,
+            exit_price=price,
+            exit_time=at,
+            now=at,
+            **fields,
+        ).booked
+
+    ended = [leave(quantity=Decimal("0.002")) for _ in range(number % 4)]
+    if number % 11 != 10:
+        ended.append(leave())
+    if number % 8 == 3:
+        wrong = random.choice(ended)
+        void_trade(user=trade.user, trade_id=wrong.pk, reason="twice", now=at)
+
+
+def told_by_each(
+    portfolio: Portfolio,
+) -> tuple[str, list[SizedDay], dict[str, tuple[int, int, Decimal]]]:
+    """The results in order, the days of each way of sizing, and the strategies."""
+    closed = list(
+        Trade.objects.filter(portfolio=portfolio, status="closed").order_by(
+            "exit_time", "ledger_key"
+        )
+    )
+    flows = list(CashFlow.objects.filter(portfolio=portfolio))
+    roots = {one.pk: one for one in Trade.objects.filter(portfolio=portfolio)}
+    groups: dict[int, list[Trade]] = {}
+    for one in closed:
+        groups.setdefault(one.parent_trade_id or one.pk, []).append(one)
+    ended = [
+        (parts[-1], roots[key], parts)
+        for key, parts in groups.items()
+        if roots[key].status != "open"
+    ]
+    results, days, strategies = "", [], {}
+    for last, root, parts in sorted(
+        ended, key=lambda one: (one[0].exit_time, one[0].ledger_key)
+    ):
+        place = (last.exit_time, last.ledger_key)
+        profit = sum((one.profit_loss for one in parts), Decimal(0))
+        made = [one.profit_loss for one in closed if _place(one) <= place]
+        put_in = [
+            one.amount for one in flows if (one.flowed_at, one.ledger_key) <= place
+        ]
+        before = portfolio.opening_balance + sum(made) + sum(put_in) - profit
+        entered = sum(
+            (one.entry_notional or one.quantity * one.entry_price) * one.fx_rate
+            for one in parts
+        )
+        results += "+" if profit > 0 else "-" if profit < 0 else "0"
+        sized = how_sized(
+            notional=entered,
+            advised=root.adjustment and root.adjustment.adjusted_size,
+            overridden=root.override_halt_id is not None,
+        )
+        pct = profit * 100 / before
+        days.append(SizedDay(sized, last.exit_time.date(), 1, profit, 1, pct))
+        trades, wins, total = strategies.get(root.strategy_id, (0, 0, Decimal(0)))
+        strategies[root.strategy_id] = (trades + 1, wins + (profit > 0), total + profit)
+    return results, sorted(days, key=lambda one: one.day), strategies
+
+
+def _place(trade: Trade) -> tuple[Any, int]:
+    return trade.exit_time, trade.ledger_key
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_statement_sums_up_what_each_trade_says(seed: int) -> None:
+    portfolio = PortfolioFactory(opening_balance=Decimal(5000))
+    book_at_random(portfolio, seed)
+    results, days, strategies = told_by_each(portfolio)
+    assert set(results) >= {"+", "-"}
+    assert {one.sized for one in days} == set(Sized)
+
+    found = measure(portfolio)
+
+    assert found.streaks == find_streaks(results)
+    assert [replace(one, mean_pct=None) for one in found.obedience] == [
+        replace(one, mean_pct=None) for one in measure_obedience(days)
+    ]
+    assert {
+        one.strategy.strategy_id: (one.trades, one.wins, one.profit)
+        for one in found.strategies
+    } == strategies
+    span = Span(until_at=NOW, portfolio_id=portfolio.pk)
+    records = load_performances(portfolio.user, list(strategies), span)
+    for one in found.strategies:
+        assert one.record == records[one.strategy.strategy_id].record
+
+
+def test_the_row_under_way_began_with_its_first_trade() -> None:
+    portfolio = PortfolioFactory()
+    assert measure_after(portfolio, []) is None
+    assert measure_after(portfolio, [3, 2]) == START
+    assert measure_after(portfolio, [-1, -2]) == START + 2 * DAY
+    assert measure_after(portfolio, [0]) is None
+
+
+def measure_after(portfolio: Portfolio, profits: list[int]) -> datetime | None:
+    """When the row of results began that these end."""
+    booked = Trade.objects.filter(portfolio=portfolio).count()
+    for number, profit in enumerate(profits, booked):
+        book_profit(portfolio, Decimal(profit), START + number * DAY)
+    found = measure_performance(portfolio, NOW)
+    return None if found is None else found.streak_began
+
+
+def test_most_strategies_are_shown_and_the_others_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(own_performance, "MOST_STRATEGIES", 2)
+    portfolio = PortfolioFactory()
+    names = [StrategyFactory(user=portfolio.user).strategy_id for _ in range(4)]
+    for place, count in enumerate((1, 3, 2, 1)):
+        for number in range(count):
+            at = START + number * DAY
+            book_profit(portfolio, Decimal(place), at, strategy_id=names[place])
+
+    found = measure(portfolio)
+
+    assert [one.strategy.strategy_id for one in found.strategies] == [
+        names[2],
+        names[1],
+    ]
+    assert found.left_out == 2
+
+
+def test_deposits_of_a_day_count_each_from_its_time_on() -> None:
+    portfolio = PortfolioFactory(opening_balance=Decimal(0))
+    deposit(portfolio, 1000, START)
+    deposit(portfolio, 1000, START + timedelta(hours=12))
+    book_profit(portfolio, Decimal(310), START + timedelta(hours=23))
+
+    found = measure(portfolio, START + DAY)
+
+    # 1000 g + 1000 √g = 2310, for √g = 1.1
+    assert found.money_weighted.pct == 21
+    assert found.flows == [(START.date(), 2000)]
