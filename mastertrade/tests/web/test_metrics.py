@@ -75,8 +75,8 @@ def test_what_waits_in_the_queue_is_counted_with_the_age_of_the_oldest() -> None
         " ('quick', 'later', now() + interval '1 h')"
     )
     found = read()
-    assert found["mastertrade_jobs", "long", "todo"] == 3
-    assert 90 <= found["mastertrade_oldest_job_seconds", "long"] < 120
+    assert found["mastertrade_jobs", "turn", "todo"] == 3
+    assert 90 <= found["mastertrade_oldest_job_seconds", "turn"] < 120
     # It is not due yet.
     assert found["mastertrade_jobs", "quick", "todo"] == 1
     assert found["mastertrade_oldest_job_seconds", "quick"] == 0
