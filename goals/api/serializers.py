@@ -476,7 +476,8 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
     `health` are null once the goal is over or failed. A goal
     is achieved when its progress is 100 and its `conditions` hold; where it bounds its
     best day, `target_in_force` is the value at which that day would be small enough, if
-    that is above `target_value`.
+    that is above `target_value`. `probability`, its band and `unreachable` are what the
+    daily run stored, as of `projected_at`; null before it and below 20 trades.
     """
 
     user_id = serializers.CharField(read_only=True)
@@ -512,6 +513,11 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
             "expected_progress_pct",
             "pace_gap_pct",
             "required_per_day",
+            "probability",
+            "probability_low",
+            "probability_high",
+            "unreachable",
+            "projected_at",
             "priority",
             "recurring",
             "policy",

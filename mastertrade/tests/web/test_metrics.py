@@ -98,6 +98,7 @@ def test_the_oldest_job_is_as_old_as_the_admin_says() -> None:
     assert 200 <= age < 220
     assert abs((timezone.now() - queue.oldest).total_seconds() - age) < 10
 
+
 @pytest.mark.django_db
 def test_workers_count_while_they_show_life() -> None:
     execute(
