@@ -11,6 +11,7 @@ from bench.load.seeding import Account
 from bench.web import ask
 from goals.models import Portfolio
 from mastertrade.db.queue import defer, drop_waiting
+from trades.jobs import daily
 from trades.models import UserJob
 from trades.models.user_jobs import ENDED
 from trades.sizing_calls.forecasts import refresh_projections
@@ -77,4 +78,5 @@ def begin_daily() -> None:
 
 def forget_daily() -> None:
     """When its worker is gone: what it left undone does not wait any more."""
-    drop_waiting("daily", timestamp=0)
+    for name in ("daily", daily.BLOCK, daily.PROJECTIONS):
+        drop_waiting(name)

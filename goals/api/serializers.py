@@ -481,7 +481,9 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
     `health` are null once the goal is over or failed, `health` once it is achieved. A
     goal is achieved when its progress is 100 and its `conditions` hold; where it bounds
     its best day, `target_in_force` is the value at which that day would be small
-    enough, if that is above `target_value`.
+    enough, if that is above `target_value`. `probability`, its band and `unreachable`
+    are what the daily run stored, as of `projected_at`; null before it and below 20
+    trades.
     """
 
     user_id = serializers.CharField(read_only=True)
@@ -517,6 +519,11 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
             "expected_progress_pct",
             "pace_gap_pct",
             "required_per_day",
+            "probability",
+            "probability_low",
+            "probability_high",
+            "unreachable",
+            "projected_at",
             "priority",
             "recurring",
             *SIZED_BY,

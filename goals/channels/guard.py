@@ -6,12 +6,17 @@ is connected to, whatever the name meant when it was looked at.
 """
 
 import os
+import socket
 import sys
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, NoReturn
 
 NAT64 = ip_network("64:ff9b::/96")
 IPV4_COMPATIBLE = ip_network("::/96")
+# Not private by their registration, and answered inside of a cloud: metadata
+# (192.0.0.192), Azure's wire server.
+OF_CLOUDS = (ip_network("192.0.0.0/24"), ip_network("168.63.129.16/32"))
+NOBODYS = "192.0.2.1"  # of documentation (RFC 5737)
 STARTS_A_PROGRAM = frozenset(
     {
         "os.exec",
@@ -28,8 +33,9 @@ LOCAL_LOG = frozenset({"syslog.openlog", "syslog.syslog"})
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 DEVICES = ("/dev/null", "/dev/urandom", "/dev/random")
 PRIVATE = (
-    "The address is not on the internet: private, loopback and link-local targets are "
-    "refused. The operator may allow them: MASTERTRADE_ALLOW_PRIVATE_TARGETS=1."
+    "The address is not on the internet: private, loopback and link-local targets, and "
+    "this machine's own, are refused. The operator may allow them: "
+    "MASTERTRADE_ALLOW_PRIVATE_TARGETS=1."
 )
 # What was refused since it was last cleared: libraries may swallow the exception.
 refusals: list[str] = []
@@ -63,6 +69,8 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
             return all(_is_public(one) for one in inner)
         if address.is_site_local:
             return False
+    if any(address in network for network in OF_CLOUDS):
+        return False
     return (
         address.is_global
         and not address.is_multicast
@@ -83,9 +91,24 @@ def _inner_addresses(address: IPv6Address) -> list[IPv4Address]:
     return []
 
 
+def is_own(host: str) -> bool:
+    """Whether this machine has the address, so that no firewall is on the way to it."""
+    return _can_bind(host) and not _can_bind(NOBODYS)  # some may bind any
+
+
+def _can_bind(host: str) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+    return True
+
+
 def guard_process(*, private_targets: bool) -> None:
-    """From now on: public targets only (unless private ones are allowed, too), no
-    other program, no log of this machine, no file but Python's own.
+    """From now on: others' public targets only (unless private ones are allowed, too),
+    no other program, no log of this machine, no file but Python's own.
     """
     sys.dont_write_bytecode = True
     readable = _readable_folders()
@@ -102,7 +125,9 @@ def guard_process(*, private_targets: bool) -> None:
             if not isinstance(target, tuple):  # of a Unix socket, say
                 refuse("Only addresses of the internet are connected to.")
             host = str(target[0])
-            if not (is_public(host) or (private_targets and _is_address(host))):
+            if private_targets and _is_address(host):
+                return
+            if not is_public(host) or is_own(host):
                 refuse(PRIVATE)
         elif event in STARTS_A_PROGRAM:
             refuse("No program is started for an alert.")

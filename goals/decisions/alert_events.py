@@ -158,6 +158,19 @@ def job_failed(job: str, key: int | str, error: str, at: datetime) -> Alert:
     )
 
 
+def own_job_failed(kind: str, job_id: int, error: str, at: datetime) -> Alert:
+    """What a user asked for in the background was not done; once for each."""
+    return Alert(
+        kind=AlertKind.JOB_FAILED,
+        cause=f"user_job:{job_id}",
+        severity=Severity.WARNING,
+        title=f"Your {kind} failed",
+        text=_cut(f"Job {job_id}, {kind}, failed and did nothing: {error}"),
+        figures={"job": kind, "job_id": job_id},
+        occurred_at=at,
+    )
+
+
 def daily_run_failed(step: str, failures: Sequence[str], at: datetime) -> Alert:
     """Once a day for each step, however often the run comes by."""
     listed = "\n".join(failures[:MOST_LISTED])

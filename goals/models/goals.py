@@ -147,6 +147,8 @@ class FinancialGoal(models.Model):
     )
     projected_trades = models.BigIntegerField(null=True, editable=False)
     projected_at = models.DateTimeField(null=True, editable=False)
+    # Its portfolio's `updated_at` at that time: with another one it is out of date.
+    projected_figures_at = models.DateTimeField(null=True, editable=False)
     unreachable = models.BooleanField(default=False, db_default=False, editable=False)
     # The worst health that was alerted since it was well; empty: none.
     alerted_health = models.CharField(
@@ -410,7 +412,7 @@ class FinancialGoal(models.Model):
     def forget_projection(self) -> None:
         """It was made for another target, deadline or policy; saves nothing."""
         self.probability = self.probability_low = self.probability_high = None
-        self.projected_trades = self.projected_at = None
+        self.projected_trades = self.projected_at = self.projected_figures_at = None
         self.unreachable = False
 
     @property

@@ -53,6 +53,7 @@ NOW = {
     AlertKind.DRIFT: "Nothing was changed. `manage.py reconcile --fix` makes the "
     "figures again from the ledger.",
 }
+OWN_JOB = "It is not tried again by itself. Mend what it says, and ask for it again."
 AT_TARGET = {
     AfterAchieved.PROTECT: "From now on the factor is 0.5 until the period ends.",
     AfterAchieved.CONTINUE: "From now on the factor is 1 until the period ends.",
@@ -98,6 +99,8 @@ def what_now(alert: GoalAlert) -> str:
         GoalStatus.ACHIEVED
     ):
         return AT_TARGET[AfterAchieved(figures["after_achieved"])]
+    if alert.kind == AlertKind.JOB_FAILED and "job_id" in figures:
+        return OWN_JOB
     return NOW[AlertKind(alert.kind)]
 
 

@@ -1,7 +1,7 @@
 """The end of a period: judge the goal, open the next one of a recurring goal."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -53,14 +53,15 @@ def roll_goals(
 
     After all is done, an `ExceptionGroup` is raised that holds every failure.
     """
-    rolled = roll_portfolios(as_of=as_of, portfolio_id=portfolio_id)
+    keys = None if portfolio_id is None else [portfolio_id]
+    rolled = roll_portfolios(as_of=as_of, keys=keys)
     if rolled.failures:
         raise ExceptionGroup("some portfolios could not be rolled", rolled.failures)
     return list(rolled.opened)
 
 
-def roll_portfolios(*, as_of: datetime, portfolio_id: int | None = None) -> Rolled:
-    """End every goal of a live portfolio, or of the one named, whose period is over.
+def roll_portfolios(*, as_of: datetime, keys: Sequence[int] | None = None) -> Rolled:
+    """End every goal of a live portfolio, or of those named, whose period is over.
 
     A portfolio value that showed its target before its period is achieved by the time
     that begins.
@@ -71,14 +72,8 @@ def roll_portfolios(*, as_of: datetime, portfolio_id: int | None = None) -> Roll
     on with it. A transaction that fails, for whatever reason, leaves its portfolio as
     it was before it, and stops no other.
     """
-    due = FinancialGoal.objects.filter(_is_over(as_of) | _begins_reached(as_of))
-    if portfolio_id is None:
-        due = due.filter(portfolio__kind=PortfolioKind.LIVE)
-    else:
-        due = due.filter(portfolio_id=portfolio_id)
-    keys = due.order_by("portfolio_id").values_list("portfolio_id", flat=True)
     done: list[Rolled] = []
-    for key in keys.distinct():
+    for key in find_rollable(as_of, keys):
         try:
             done.extend(_catch_up(key, as_of))
         except Exception as failure:
@@ -91,12 +86,24 @@ def roll_portfolios(*, as_of: datetime, portfolio_id: int | None = None) -> Roll
     )
 
 
+def find_rollable(as_of: datetime, keys: Sequence[int] | None = None) -> list[int]:
+    """The keys of live portfolios, or of those named, that have goals to roll."""
+    due = FinancialGoal.objects.filter(_is_over(as_of) | _begins_reached(as_of))
+    if keys is None:
+        due = due.filter(portfolio__kind=PortfolioKind.LIVE)
+    else:
+        due = due.filter(portfolio_id__in=keys)
+    found = due.order_by("portfolio_id").values_list("portfolio_id", flat=True)
+    return list(found.distinct())
+
+
 def _is_over(as_of: datetime) -> Q:
     return Q(ended_at=None, period_ends_at__lte=as_of)
 
 
 def _begins_reached(as_of: datetime) -> Q:
-    shows_target = Q(achieved_at=None, progress_pct__gte=HUNDRED, ended_at=None)
+    undecided = Q(achieved_at=None, failed_at=None, ended_at=None)
+    shows_target = undecided & Q(progress_pct__gte=HUNDRED)
     begun = Q(period_starts_at__lte=as_of) & ~Q(status=GoalStatus.CANCELLED)
     return shows_target & begun & CONDITIONS_HOLD
 

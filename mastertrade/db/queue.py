@@ -6,7 +6,7 @@ lacks: jobs of killed workers given back, old rows deleted, the queue at a glanc
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -54,9 +54,9 @@ SELECT queue_name,
     count(*) FILTER (WHERE status = 'todo' AND NOT is_due),
     count(*) FILTER (WHERE status = 'doing'),
     count(*) FILTER (WHERE status = 'failed'),
-    (SELECT coalesce(o.scheduled_at, max(e.at))
-     FROM procrastinate_jobs o JOIN procrastinate_events e ON e.job_id = o.id
-     WHERE o.id = min(j.id) FILTER (WHERE is_due) GROUP BY o.id)
+    least(min(scheduled_at) FILTER (WHERE is_due),
+          (SELECT max(at) FROM procrastinate_events
+           WHERE job_id = min(j.id) FILTER (WHERE is_due AND scheduled_at IS NULL)))
 FROM procrastinate_jobs j, LATERAL (
     SELECT status = 'todo' AND coalesce(scheduled_at <= now(), true) AS is_due) d
 WHERE status IN ('todo', 'doing', 'failed')
@@ -106,16 +106,31 @@ class GivenBack:
     status: str
 
 
-def defer(job: str, *, at: datetime | None = None, **arguments: Any) -> int:
+def defer(
+    job: str,
+    *,
+    at: datetime | None = None,
+    priority: int | None = None,
+    **arguments: Any,
+) -> int:
     """Put a job into the queue, in one statement of the caller's transaction.
 
     It is there once the transaction is committed, and never if it is rolled back.
     Arguments are JSON; a job that may run twice has to find out by them. `at`: not
-    before then. Returns the key of the queue's row.
+    before then; `priority`: above 0 goes first. Returns the key of the queue's row.
     """
-    task = app.configure_task(job, allow_unknown=False, schedule_at=at)
+    options: dict[str, Any] = {"schedule_at": at}
+    if priority is not None:
+        options["priority"] = priority
+    task = app.configure_task(job, allow_unknown=False, **options)
     key: int = task.defer(**arguments)
     return key
+
+
+def defer_each(job: str, arguments: Iterable[Mapping[str, Any]]) -> None:
+    """The same job once for each of these, in one statement."""
+    if rows := [dict(one) for one in arguments]:
+        app.configure_task(job, allow_unknown=False).batch_defer(*rows)
 
 
 def give_back_stalled(silent_seconds: float) -> list[GivenBack]:

@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from mastertrade.db.queue import QUEUES
 from mastertrade.web.addresses import is_address
 from mastertrade.web.metrics import OWN
 
@@ -59,14 +60,10 @@ MEASURES = (
         "mastertrade_oldest_job_seconds",
         "How long the job has been due that waits the longest.",
         ("queue",),
-        """
-        SELECT queue_name, coalesce(greatest(0, extract(epoch FROM now() - least(due, (
-            SELECT min(at) FROM procrastinate_events WHERE job_id = first)))), 0)
-        FROM (
-            SELECT queue_name, min(id) FILTER (WHERE scheduled_at IS NULL) AS first,
-                   min(scheduled_at) AS due
-            FROM procrastinate_jobs WHERE status = 'todo' GROUP BY queue_name
-        ) AS waiting
+        f"""
+        SELECT name, coalesce(extract(epoch FROM now() - oldest), 0)
+        FROM ({QUEUES}) AS q(name, waiting, later, running, failed, oldest)
+        WHERE waiting + later > 0
         """,
     ),
     Measure(

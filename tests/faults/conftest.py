@@ -21,7 +21,7 @@ def trader(place: Stand) -> Trader:
 
 @pytest.fixture
 def empty(place: Stand, trader: Trader) -> Iterator[Stand]:
-    """The queue as if nothing had ever been in it; goals without snapshots."""
+    """The queue as if nothing had ever been in it; goals as yesterday's."""
     with place.postgres.connect() as connection:
         connection.execute(workers.EMPTY)
     yield place

@@ -28,6 +28,7 @@ class Place(IntEnum):
     ASKED = 6  # a user's job is in the queue, nothing is committed
     REPORTED = 7  # a user's job has begun, and says how far it is
     ENDED = 8  # a user's job has had its effect and is done, nothing is committed
+    PROJECTED = 9  # projections are written, nothing is committed
 
     @property
     def words(self) -> str:
@@ -44,6 +45,8 @@ CREATE TRIGGER hold_here AFTER INSERT OR UPDATE ON trades
     FOR EACH STATEMENT EXECUTE FUNCTION hold_here({Place.TRADE_WRITTEN:d});
 CREATE TRIGGER hold_here AFTER UPDATE ON portfolios
     FOR EACH STATEMENT EXECUTE FUNCTION hold_here({Place.BOOKED:d});
+CREATE TRIGGER hold_projected AFTER UPDATE OF projected_at ON financial_goals
+    FOR EACH STATEMENT EXECUTE FUNCTION hold_here({Place.PROJECTED:d});
 CREATE TRIGGER hold_here AFTER INSERT ON goal_progress_history
     FOR EACH STATEMENT EXECUTE FUNCTION hold_here({Place.SNAPSHOT:d});
 CREATE TRIGGER hold_here AFTER DELETE ON procrastinate_jobs

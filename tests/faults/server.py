@@ -21,6 +21,7 @@ LONGEST_REQUEST_SECONDS = 60.0
 # A file of this name in the server's directory: answers are made, and never sent.
 HOLD_FILE = "hold-answers"
 HELD_PREFIX = "held-"
+CSRF = "c" * 32
 
 
 class NoAnswer(Exception):
@@ -135,11 +136,17 @@ class WebServer:
             return http.client.SERVICE_UNAVAILABLE
 
     def ask(
-        self, method: str, path: str, body: Any = None, token: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        token: str | None = None,
+        session: str | None = None,
     ) -> tuple[int, Any]:
         """Ask once; the status and the answer's JSON, or `NoAnswer`.
 
-        A body of bytes is a file; any other one is sent as JSON.
+        A body of bytes is a file; any other one is sent as JSON. With a `session` as a
+        browser that is signed in.
         """
         connection = http.client.HTTPConnection(
             LOOPBACK, self._port, timeout=LONGEST_REQUEST_SECONDS
@@ -147,6 +154,9 @@ class WebServer:
         headers = {"Accept": "application/json", "Connection": "close"}
         if token is not None:
             headers["Authorization"] = f"Token {token}"
+        if session is not None:
+            headers["Cookie"] = f"sessionid={session}; csrftoken={CSRF}"
+            headers["X-CSRFToken"] = CSRF
         content = None
         if isinstance(body, bytes):
             content, headers["Content-Type"] = body, "text/csv"

@@ -26,6 +26,7 @@ MOMENTS = {
     JobKind.COMPARISON: (Place.REPORTED, Place.ENDED),
     JobKind.PROJECTION: (Place.REPORTED, Place.ENDED),
     JobKind.FRONTIER: (Place.REPORTED, Place.ENDED),
+    JobKind.DEMO: (Place.REPORTED, Place.TRADE_WRITTEN, Place.ENDED),
 }
 EFFECTS = """
 SELECT (SELECT count(*) FROM trades), (SELECT count(*) FROM trade_imports),
@@ -43,6 +44,23 @@ WHERE r.run_id = %s
 """
 IS_ALONE = """
 SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory' AND classid = %s
+"""
+SIGN_IN = """
+import sys
+import django
+django.setup()
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from goals.models import User
+
+user = User.objects.get(username=sys.argv[1])
+session = SessionStore()
+session[SESSION_KEY] = str(user.pk)
+session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+session.create()
+print(session.session_key)
 """
 EACH_KIND = pytest.mark.parametrize("kind", JobKind)
 
@@ -89,12 +107,28 @@ Ask = Callable[[], dict[str, Any]]
 @pytest.fixture
 def ask(site: Stand, empty: Stand, trader: Trader, kind: JobKind, turn: int) -> Ask:
     """Asks for a job of that kind; raises `NoAnswer`."""
+    if kind is JobKind.DEMO:
+        return ask_on_page(site, f"newcomer{turn}")
     path, body = request_of(kind, site, trader, turn)
 
     def post() -> dict[str, Any]:
         status, answer = site.server.ask("POST", path, body, trader.token)
         assert status == 202, answer
         return answer
+
+    return post
+
+
+def ask_on_page(site: Stand, username: str) -> Ask:
+    """The demo is asked for on a page only; each time by somebody who has none."""
+    site.seed(username)
+    session = site.run("-c", SIGN_IN, username).stdout.split()[-1]
+
+    def post() -> dict[str, Any]:
+        page = "/welcome/demo/"
+        status, answer = site.server.ask("POST", page, session=session)
+        assert status == 302, answer
+        return {}
 
     return post
 
@@ -126,6 +160,9 @@ def check_done_once(
         [(trades,)] = place.ask_database(REPLAYED, found[0][1]["replay_id"])
         assert trades > 0
         expected = (trades, *expected[1:])
+    if kind is JobKind.DEMO:
+        assert len({result["portfolio_id"] for _, result in found}) == 1
+        expected = (found[0][1]["trades"], 0, 0, 1)
     assert added(place, before) == expected
     workers.check_figures(place)
 

@@ -29,7 +29,7 @@ from tests.faults.workers import (
 )
 
 pytestmark = pytest.mark.faults
-EACH_AT_ONCE = {"daily", "prune", "day_turns", "alerts"}
+EACH_AT_ONCE = {"daily_block", "prune", "day_turns", "alerts"}
 MIDNIGHT = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
 DEFER = """
 SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(%s, %s, 0, NULL, NULL, %s::jsonb, NULL)
@@ -38,6 +38,10 @@ SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(%s, %s, 0, NULL, NULL, %s::jsonb, N
 SNAPSHOTS = """
 SELECT goal_id, snapshot_date, count(*) FROM goal_progress_history
 WHERE kind = 'snapshot' GROUP BY goal_id, snapshot_date
+"""
+PROJECTED = """
+SELECT count(*), count(projected_at) FROM financial_goals
+WHERE ended_at IS NULL AND period_ends_at IS NOT NULL
 """
 
 
@@ -49,6 +53,8 @@ def check_effects(place: Stand) -> None:
     snapshots = ask(place, SNAPSHOTS)
     assert snapshots
     assert {count for *_, count in snapshots} == {1}
+    ((goals, projected),) = ask(place, PROJECTED)
+    assert goals == projected > 0
     check_figures(place)
 
 
@@ -67,24 +73,30 @@ def test_a_worker_that_is_killed_in_the_middle_of_each_kind_of_job(
         )
     with empty.postgres.connect() as watcher, ExitStack() as stack:
         stack.enter_context(holds.held(watcher, Place.SNAPSHOT))
-        stack.enter_context(holds.held(watcher, Place.PRUNED))
         lock = stack.enter_context(empty.postgres.connect())
         first = start_worker(empty)
-        await_that(lambda: {"daily", "prune"} <= running(empty), empty)
+        await_that(lambda: "daily_block" in running(empty), empty)
         holds.await_held(watcher, Place.SNAPSHOT)
-        holds.await_held(watcher, Place.PRUNED)
+        stack.enter_context(holds.held(watcher, Place.PRUNED))
         stack.enter_context(holds.held(watcher, Place.DEFERRED))
         with lock.transaction():
             lock.execute("LOCK TABLE positions IN ACCESS EXCLUSIVE MODE")
-            for name in ("day_turns", "alerts"):
+            for name in ("prune", "day_turns", "alerts"):
                 defer(empty, "quick", name, MIDNIGHT)
+            holds.await_held(watcher, Place.PRUNED)
             holds.await_held(watcher, Place.DEFERRED)
             await_that(lambda: running(empty) >= EACH_AT_ONCE, empty)
             kill(first)
         assert running(empty) >= EACH_AT_ONCE
 
-    with empty.postgres.connect() as lock:
+    with empty.postgres.connect() as watcher, holds.held(watcher, Place.PROJECTED):
         second = start_worker(empty)
+        holds.await_held(watcher, Place.PROJECTED)
+        assert "projections" in running(empty)
+        kill(second)
+
+    with empty.postgres.connect() as lock:
+        third = start_worker(empty)
         await_done(empty)
         with lock.transaction():
             lock.execute("LOCK TABLE trades IN ACCESS EXCLUSIVE MODE")
@@ -92,11 +104,11 @@ def test_a_worker_that_is_killed_in_the_middle_of_each_kind_of_job(
                 defer(empty, "long", "reconcile", hour * 3600)
             await_that(lambda: is_waiting_for_a_lock(empty), empty)
             assert running(empty) == {"reconcile"}
-            kill(second)
+            kill(third)
 
-    third = start_worker(empty)
+    fourth = start_worker(empty)
     await_done(empty)
-    assert end(third) == 0
+    assert end(fourth) == 0
     check_effects(empty)
     # Its session in PostgreSQL may have deferred it after the kill, and then the job
     # again: a daily run that is begun twice does nothing twice.
@@ -148,7 +160,7 @@ def test_postgresql_is_killed_in_the_middle_of_jobs_and_the_worker_goes_on(
 ) -> None:
     worker = start_worker(empty)
     with empty.postgres.connect() as watcher, holds.held(watcher, Place.SNAPSHOT):
-        await_that(lambda: "daily" in running(empty), empty)
+        await_that(lambda: "daily_block" in running(empty), empty)
         holds.await_held(watcher, Place.SNAPSHOT)
         empty.postgres.kill()
     time.sleep(2)

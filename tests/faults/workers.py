@@ -15,7 +15,9 @@ RUNNING = "SELECT task_name FROM procrastinate_jobs WHERE status = 'doing'"
 FAILED = "SELECT id FROM procrastinate_jobs WHERE status NOT IN ('todo', 'succeeded')"
 EMPTY = """
 TRUNCATE procrastinate_jobs, procrastinate_workers, procrastinate_events,
-         procrastinate_periodic_defers, job_errors, goal_progress_history, jobs
+         procrastinate_periodic_defers, job_errors, goal_progress_history, jobs;
+UPDATE financial_goals SET projected_at = NULL, probability = NULL,
+                           probability_low = NULL, probability_high = NULL
 """
 started: list["subprocess.Popen[bytes]"] = []
 

@@ -71,10 +71,16 @@ def import_trades(
     `progress` is called with the number of bytes read since its last call. The user is
     alerted of refused rows: where they undo the import, in a transaction of its own.
     """
-    if format_name not in FORMAT_NAMES:
-        raise InvalidInput("format", no_choice(format_name, FORMAT_NAMES))
-    report, undone = _import(
-        user, source, file_name, format_name, now, portfolio, options, partial, progress
+    report, undone = import_or_undo(
+        user=user,
+        source=source,
+        file_name=file_name,
+        format_name=format_name,
+        now=now,
+        portfolio=portfolio,
+        options=options,
+        partial=partial,
+        progress=progress,
     )
     if undone is not None:
         atomic(write_alerts)([undone], user_id=user.username, now=now)
@@ -82,18 +88,24 @@ def import_trades(
 
 
 @atomic_for_long
-def _import(
+def import_or_undo(
+    *,
     user: User,
     source: BinaryIO,
     file_name: str,
     format_name: str,
     now: datetime,
-    portfolio: int | str | None,
-    options: ImportOptions | None,
-    partial: bool,
-    progress: Progress | None,
+    portfolio: int | str | None = None,
+    options: ImportOptions | None = None,
+    partial: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[ImportReport, Alert | None]:
-    """The report, and the alert that is to be written where nothing was imported."""
+    """As `import_trades`; where nothing was imported, the alert that is to be written.
+
+    For a caller whose own transaction is undone then.
+    """
+    if format_name not in FORMAT_NAMES:
+        raise InvalidInput("format", no_choice(format_name, FORMAT_NAMES))
     locked = lock_portfolio(user=user, portfolio=portfolio)
     source.seek(0)  # an attempt before this one may have read it
     tracked = TrackedReader(source, progress)

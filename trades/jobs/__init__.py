@@ -30,6 +30,8 @@ from trades.services.jobs import QUEUED_AS
 JOBS: dict[str, Job] = {
     "alerts": alerts.JOB,
     "daily": daily.JOB,
+    daily.BLOCK: daily.BLOCK_JOB,
+    daily.PROJECTIONS: daily.PROJECTIONS_JOB,
     "day_turns": day_turns.JOB,
     "deliver": deliver.JOB,
     "deliver_due": deliver.DUE,

@@ -22,11 +22,15 @@ def alerting(name: str, job: Job) -> Callable[..., None]:
         except Exception as failure:
             row = context.job
             if context.task.get_retry_exception(failure, row) is None:
-                words, now = f"{type(failure).__name__}: {failure}", timezone.now()
-                # Once a day: what fails every minute, or delivers this alert, does so
-                # without end.
-                alert = job_failed(name, f"{now:%Y-%m-%d}", words, now)
-                alert_operators([alert], now)
+                alert_of_failure(name, failure)
             raise
 
     return run
+
+
+def alert_of_failure(name: str, failure: Exception | str) -> None:
+    """Once a day for a job: what fails every minute, or delivers this, has no end."""
+    words, now = failure, timezone.now()
+    if isinstance(failure, Exception):
+        words = f"{type(failure).__name__}: {failure}"
+    alert_operators([job_failed(name, f"{now:%Y-%m-%d}", str(words), now)], now)

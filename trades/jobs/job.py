@@ -9,8 +9,9 @@ from procrastinate.jobs import Job as QueuedJob
 from mastertrade.db.limits import is_unreachable
 from mastertrade.db.queue import MOST_STARTS
 
-# What takes milliseconds, and what may take minutes: neither waits for the other.
-QUICK, LONG = "quick", "long"
+# What takes milliseconds, the turn of the day in many portfolios, and what may take
+# minutes: none waits for another.
+QUICK, TURN, LONG = "quick", "turn", "long"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,13 @@ from mastertrade.db.limits import is_unreachable
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import DomainError
 from trades.enums import JobKind, JobState
+from trades.jobs.failing import alert_of_failure
 from trades.jobs.job import LONG, Job
 from trades.jobs.kinds import KINDS
 from trades.jobs.kinds.base import Given, Kind
 from trades.models import UserJob
 from trades.services.jobs import (
+    QUEUED_AS,
     JobCancelled,
     JobFailed,
     end_job,
@@ -58,13 +60,16 @@ def run(context: JobContext, job_id: int) -> None:
         except JobAborted:
             put_back(job)
             raise  # the queue has it done again
-        except (JobFailed, DomainError) as refused:
-            _fail(job, str(refused), getattr(refused, "result", None))
+        except JobFailed as failed:
+            _fail(job, str(failed), result=failed.result, alert=failed.alert)
+        except DomainError as refused:
+            _fail(job, str(refused))
         except Exception as failure:
             if is_unreachable(failure):
                 raise  # the queue has it done again
             logger.exception("Job %s failed", job.pk)
             _fail(job, WENT_WRONG)
+            alert_of_failure(QUEUED_AS, failure)
 
 
 def _do(job: UserJob, report: "Progress") -> None:
@@ -88,9 +93,9 @@ def _complete(job: UserJob, kind: Kind, given: Given) -> dict[str, Any]:
     return result
 
 
-def _fail(job: UserJob, error: str, result: dict[str, Any] | None = None) -> None:
+def _fail(job: UserJob, error: str, **more: Any) -> None:
     words = error.replace("\0", "\ufffd") or WENT_WRONG
-    end_job(job, JobState.FAILED, timezone.now(), error=words, result=result)
+    end_job(job, JobState.FAILED, timezone.now(), error=words, **more)
 
 
 class Progress:
@@ -135,4 +140,5 @@ class Progress:
         raise JobAborted
 
 
+# Each is deferred with a priority above that of what the daily run works out.
 JOB = Job(run, queue=LONG, attempts=5)

@@ -27,13 +27,14 @@ from mastertrade.db.queue import (
     give_back_stalled,
 )
 from trades.jobs import register
-from trades.jobs.job import LONG, QUICK
+from trades.jobs.failing import alert_of_failure
+from trades.jobs.job import LONG, QUICK, TURN
 from trades.services.job_errors import record_error
 from trades.services.jobs import follow_queue
 
 logger = logging.getLogger(__name__)
 # Jobs of a queue at once; what takes long is computation, and gains nothing by more.
-CONCURRENCY = {QUICK: 4, LONG: 1}
+CONCURRENCY = {QUICK: 4, TURN: 1, LONG: 1}
 # Besides the jobs' threads: the sweep's, and one for each queue that connects.
 OTHER_THREADS = 1 + len(CONCURRENCY)
 # Before the database is tried again; twice as long each time.
@@ -174,7 +175,9 @@ def sweep(silent_seconds: float) -> None:
         for job in given_back:
             logger.warning("Job %s (%s) of a dead worker: %s", *_words(job))
             if job.status == "failed":
-                record_error(job.job_id, f"Its worker died {MOST_STARTS} times.")
+                words = f"Its worker died {MOST_STARTS} times."
+                record_error(job.job_id, words)
+                alert_of_failure(job.name, words)
     finally:
         close_old_connections()
 

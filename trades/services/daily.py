@@ -1,7 +1,8 @@
 """What is done once a day: named steps, in order, each of which may be done again.
 
 Each step does what is left to do. So a run that was killed is completed by the next
-one, and two runs at once, or on the same day, do nothing twice.
+one, and two runs at once, or on the same day, do nothing twice. `run_daily` does them
+one after the other; the jobs of `trades.jobs.daily` do those of portfolios in blocks.
 """
 
 import logging
@@ -14,9 +15,9 @@ from typing import TypeVar
 from goals.decisions.alert_events import daily_run_failed
 from goals.services.alerts import alert_operators
 from goals.services.policy_tables import forget_tables
-from goals.services.rollover import roll_portfolios
+from goals.services.rollover import find_rollable, roll_portfolios
 from goals.services.sign_ins import forget_sessions
-from goals.services.snapshots import snapshot_goals
+from goals.services.snapshots import find_unwritten, snapshot_goals
 from trades.sizing_calls.catch_up import catch_up, find_stale
 from trades.sizing_calls.forecasts import find_projectable, refresh_projections
 
@@ -34,10 +35,14 @@ class Done:
     failures: tuple[str, ...] = ()
 
 
+# Of live portfolios: those with these keys, or all.
+Keys = Sequence[int] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     name: str
-    work: Callable[[datetime], Done]
+    work: Callable[[datetime, Keys], Done]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,42 +54,42 @@ class StepOutcome:
     seconds: float
 
 
-def roll(as_of: datetime) -> Done:
+def roll(as_of: datetime, keys: Keys) -> Done:
     """End the periods that are over, open the next ones."""
-    rolled = roll_portfolios(as_of=as_of)
+    rolled = roll_portfolios(as_of=as_of, keys=keys)
     words = f"{count(rolled.ended, 'period')} ended, {len(rolled.opened)} opened"
     return Done(words, tuple(describe(failure) for failure in rolled.failures))
 
 
-def take_snapshots(as_of: datetime) -> Done:
+def take_snapshots(as_of: datetime, keys: Keys) -> Done:
     """One history row a running goal, unless it has a snapshot of this local day."""
-    written = snapshot_goals(as_of=as_of, once_a_day=True)
+    written = snapshot_goals(as_of=as_of, keys=keys, once_a_day=True)
     return Done(f"{count(written, 'goal')} written down")
 
 
-def catch_up_records(as_of: datetime) -> Done:
+def catch_up_records(as_of: datetime, keys: Keys) -> Done:
     """Growth records up to the ledger, so that no decision has to wait for it."""
-    keys = find_stale(as_of)
-    _, failures = _each(keys, lambda key: catch_up(key, as_of))
-    done = len(keys) - len(failures)
+    stale = find_stale(as_of, keys)
+    _, failures = _each(stale, lambda key: catch_up(key, as_of))
+    done = len(stale) - len(failures)
     return Done(f"{count(done, 'portfolio')} caught up", failures)
 
 
-def forget_old_tables(as_of: datetime) -> Done:
+def forget_old_tables(as_of: datetime, keys: Keys) -> Done:
     """Solved tables of old questions; a logged decision can solve its own again."""
     forgotten = forget_tables(as_of - TABLES_KEPT)
     return Done(f"{count(forgotten, 'old table')} deleted")
 
 
-def forget_old_sessions(as_of: datetime) -> Done:
+def forget_old_sessions(as_of: datetime, keys: Keys) -> Done:
     """Sessions of browsers that are over; they sign in again."""
     return Done(f"{count(forget_sessions(as_of), 'expired session')} deleted")
 
 
-def project_goals(as_of: datetime) -> Done:
-    """Probability and health of every running goal, by the trades as they are now."""
+def project_goals(as_of: datetime, keys: Keys) -> Done:
+    """Probability and health of running goals, where what is stored is out of date."""
     refreshed, failures = _each(
-        find_projectable(as_of),
+        find_projectable(as_of, keys),
         lambda key: refresh_projections(as_of=as_of, portfolio_id=key),
     )
     return Done(f"{count(sum(refreshed), 'goal')} projected", failures)
@@ -106,18 +111,29 @@ def _each(
 
 
 # A step sees what those before it did: the next period's goal has its first snapshot.
-STEPS = (
-    Step("roll-over", roll),
-    Step("snapshots", take_snapshots),
-    Step("records", catch_up_records),
+# What decisions wait for, in milliseconds a portfolio; what is worked out; the rest.
+TURN_OF_DAY = (Step("roll-over", roll), Step("snapshots", take_snapshots))
+FORECASTS = (Step("records", catch_up_records), Step("projections", project_goals))
+OF_THE_SITE = (
     Step("policy tables", forget_old_tables),
-    Step("projections", project_goals),
     Step("sessions", forget_old_sessions),
 )
+STEPS = (*TURN_OF_DAY, *FORECASTS, *OF_THE_SITE)
+
+
+def find_turning(as_of: datetime) -> list[int]:
+    """The portfolios in which the steps of `TURN_OF_DAY` have something to do."""
+    return sorted({*find_rollable(as_of), *find_unwritten(as_of)})
+
+
+def find_outdated(as_of: datetime, keys: Keys = None) -> list[int]:
+    """Those in which `FORECASTS` have; what has waited longest comes first."""
+    both = *find_projectable(as_of, keys), *find_stale(as_of, keys)
+    return list(dict.fromkeys(both))
 
 
 def run_day(
-    *, as_of: datetime, steps: tuple[Step, ...] = STEPS
+    *, as_of: datetime, steps: tuple[Step, ...] = STEPS, keys: Keys = None
 ) -> Iterator[StepOutcome]:
     """Run the steps one by one; one that fails is reported and stops no later one.
 
@@ -126,7 +142,7 @@ def run_day(
     for step in steps:
         began = time.monotonic()
         try:
-            done = step.work(as_of)
+            done = step.work(as_of, keys)
         except Exception as failure:
             logger.exception("The daily step %s failed", step.name)
             done = Done("failed", (describe(failure),))

@@ -18,7 +18,10 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
 from django.db.models import Count, Q
 
+from goals.decisions.alert_events import own_job_failed
+from goals.decisions.alerts import Alert
 from goals.models import User
+from goals.services.alerts import write_alerts
 from mastertrade.db.queue import defer, withdraw
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import JobHasEnded, NotFound, TooManyJobs
@@ -45,6 +48,7 @@ UPDATE jobs j SET finished_at = %(now)s, step = '',
 WHERE state IN ('waiting', 'running') AND NOT EXISTS (
     SELECT 1 FROM procrastinate_jobs q
     WHERE q.id = j.queue_key AND q.status IN ('todo', 'doing'))
+RETURNING user_id, kind, job_id, state
 """
 # What waits in the queue again: its worker died, or was stopped with it. A locked row
 # is that of whoever begins or cancels it at this moment.
@@ -65,11 +69,20 @@ class JobCancelled(Exception):
 
 
 class JobFailed(Exception):
-    """The job cannot be done; what it did is undone. `result` is shown all the same."""
+    """The job cannot be done; what it did is undone. `result` is shown all the same.
 
-    def __init__(self, error: str, result: dict[str, Any] | None = None) -> None:
+    `alert` is what its user is told of it, where that says more than the error does.
+    """
+
+    def __init__(
+        self,
+        error: str,
+        result: dict[str, Any] | None = None,
+        *,
+        alert: Alert | None = None,
+    ) -> None:
         super().__init__(error)
-        self.result = result
+        self.result, self.alert = result, alert
 
 
 def create_job(
@@ -102,7 +115,7 @@ def _create(
 ) -> UserJob:
     with connection.cursor() as cursor:
         cursor.execute(TAKE_TURNS, [user.username])
-    _require_room(user)
+    room = _require_room(user)
     job = UserJob.objects.create(
         user=user,
         kind=kind,
@@ -110,12 +123,14 @@ def _create(
         directory=directory,
         created_at=now,
     )
-    job.queue_key = defer(QUEUED_AS, job_id=job.job_id)
+    # A user's tenth job goes behind everybody's first.
+    job.queue_key = defer(QUEUED_AS, priority=room, job_id=job.job_id)
     job.save(update_fields=["queue_key"])
     return job
 
 
-def _require_room(user: User) -> None:
+def _require_room(user: User) -> int:
+    """How many more jobs the user may have; raises `TooManyJobs` where none."""
     found = UserJob.objects.filter(user_id=user.username).aggregate(
         unfinished=Count("pk", filter=~Q(state__in=ENDED)), known=Count("pk")
     )
@@ -131,6 +146,7 @@ def _require_room(user: User) -> None:
             f"You have asked for {MOST_KEPT:,} jobs within a week, and no more are "
             "allowed. Each is forgotten a week after its end."
         )
+    return int(most - found["unfinished"])
 
 
 @atomic
@@ -196,6 +212,7 @@ def finish_job(job: UserJob, result: dict[str, Any], now: datetime) -> None:
     transaction.on_commit(lambda: remove_files(job.directory))
 
 
+@atomic
 def end_job(
     job: UserJob,
     state: JobState,
@@ -203,8 +220,12 @@ def end_job(
     *,
     error: str = "",
     result: dict[str, Any] | None = None,
+    alert: Alert | None = None,
 ) -> None:
-    """The job has failed or is cancelled; nothing where it has ended otherwise."""
+    """The job has failed or is cancelled; nothing where it has ended otherwise.
+
+    Its user is alerted of a failure.
+    """
     unfinished = UserJob.objects.filter(pk=job.pk).exclude(state__in=ENDED)
     if state is JobState.CANCELLED:
         unfinished = unfinished.filter(cancel_requested=True)
@@ -215,8 +236,12 @@ def end_job(
         result=result if _fits(result) else None,
         finished_at=now,
     )
-    if ended:
-        transaction.on_commit(lambda: remove_files(job.directory))
+    if not ended:
+        return
+    transaction.on_commit(lambda: remove_files(job.directory))
+    if state is JobState.FAILED:
+        alert = alert or own_job_failed(job.kind, job.job_id, error, now)
+        write_alerts([alert], user_id=job.user_id, now=now)
 
 
 def _fits(result: dict[str, Any] | None) -> bool:
@@ -230,14 +255,21 @@ def put_back(job: UserJob) -> None:
     running.update(state=JobState.WAITING, progress=0, step="")
 
 
+@atomic
 def follow_queue(now: datetime) -> None:
     """Jobs whose worker is gone are what they are in the queue.
 
-    What is done again waits; what is not is cancelled where that was asked, or failed.
+    What is done again waits; what is not is cancelled where that was asked, or failed,
+    and its user alerted.
     """
     with connection.cursor() as cursor:
         cursor.execute(WAIT_AGAIN)
         cursor.execute(GIVE_UP, {"error": GIVEN_UP, "now": now})
+        ended = cursor.fetchall()
+    for user_id, kind, job_id, state in ended:
+        if state == JobState.FAILED:
+            alert = own_job_failed(kind, job_id, GIVEN_UP, now)
+            write_alerts([alert], user_id=user_id, now=now)
 
 
 def forget_jobs(now: datetime) -> int:

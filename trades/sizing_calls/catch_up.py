@@ -29,7 +29,7 @@ LEFT JOIN LATERAL (
     ORDER BY block DESC LIMIT 1
 ) b ON true
 {newest_of("p")}
-WHERE p.kind = 'live' AND (
+WHERE p.kind = 'live' AND coalesce(p.portfolio_id = ANY(%(keys)s::bigint[]), true) AND (
     (b.exit_time IS NULL AND (t.exit_time IS NOT NULL OR f.flowed_at IS NOT NULL))
     OR (t.exit_time, t.ledger_key) > (b.exit_time, b.ledger_key)
     OR (f.flowed_at, f.ledger_key) > (b.exit_time, b.ledger_key))
@@ -54,9 +54,13 @@ FROM (
 """
 
 
-def find_stale(as_of: datetime) -> list[int]:
-    """The keys of live portfolios whose records are behind their ledgers at `as_of`."""
-    return [key for (key,) in _ask(LACKING, {"as_of": as_of})]
+def find_stale(as_of: datetime, keys: Sequence[int] | None = None) -> list[int]:
+    """The keys of live portfolios whose records are behind their ledgers at `as_of`.
+
+    Of those named, or of all.
+    """
+    asked = {"as_of": as_of, "keys": None if keys is None else list(keys)}
+    return [key for (key,) in _ask(LACKING, asked)]
 
 
 def catching_up(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

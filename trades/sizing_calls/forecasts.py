@@ -1,10 +1,12 @@
 """Projections of goals: for a reader, and stored with the goals by the daily job."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Q
+from django.db.models import F, Min, Q
+from django.db.models.functions import Coalesce
 
 from goals.decisions.policies import PolicyName
 from goals.decisions.policies.base import Needs
@@ -63,10 +65,14 @@ FIELDS = (
     "probability_high",
     "projected_trades",
     "projected_at",
+    "projected_figures_at",
     "unreachable",
 )
 # What of a goal its projection answers; with another one it is another question.
 ASKED = (*PROJECTED_BY, "start_value")
+# Time passes too: a projection is out of date after a day whatever was booked.
+PROJECTED_FOR = timedelta(days=1)
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def _days_left(goal: FinancialGoal, from_at: datetime) -> Decimal | None:
@@ -319,13 +325,30 @@ def _inputs_of(
     )
 
 
-def find_projectable(as_of: datetime) -> list[int]:
-    """The keys of the live portfolios that have goals to project, in order."""
+def find_projectable(as_of: datetime, keys: Sequence[int] | None = None) -> list[int]:
+    """The keys of the live portfolios with a projection that is out of date.
+
+    Of those named, or of all; the one that has waited longest comes first.
+    """
     goals = FinancialGoal.objects.filter(
-        is_projectable(as_of), portfolio__kind=PortfolioKind.LIVE
+        is_projectable(as_of), is_out_of_date(as_of), portfolio__kind=PortfolioKind.LIVE
     )
-    keys = goals.order_by("portfolio_id").values_list("portfolio_id", flat=True)
-    return list(keys.distinct())
+    if keys is not None:
+        goals = goals.filter(portfolio_id__in=keys)
+    oldest = Min(Coalesce("projected_at", NEVER))
+    found = goals.order_by().values("portfolio_id").annotate(oldest=oldest)
+    return [one["portfolio_id"] for one in found.order_by("oldest", "portfolio_id")]
+
+
+def is_out_of_date(as_of: datetime) -> Q:
+    """Goals whose projection is missing, a day old, or made before the last change.
+
+    Of their portfolio: a trade, a flow, a mark, a halt, a limit. What a goal itself is
+    projected by takes its projection with it. A later one than `as_of` stays.
+    """
+    changed = ~Q(projected_figures_at=F("portfolio__updated_at"))
+    is_old = Q(projected_at__lte=as_of - PROJECTED_FOR)
+    return Q(projected_at=None) | is_old | (changed & Q(projected_at__lte=as_of))
 
 
 def is_projectable(as_of: datetime) -> Q:
@@ -358,6 +381,8 @@ def _refresh(portfolio_id: int, as_of: datetime) -> int:
         goal.probability_high = found.high if found else None
         goal.projected_trades = forecast.record.trades
         goal.projected_at = as_of
+        # What was booked after `as_of` is not in it.
+        goal.projected_figures_at = min(forecast.portfolio.updated_at, as_of)
     return _write(portfolio_id, goals, as_of)
 
 
@@ -386,6 +411,7 @@ def _read(
 def _write(portfolio_id: int, judged: list[FinancialGoal], as_of: datetime) -> int:
     """All but the goals that became others meanwhile; the next run projects those.
 
+    A projection of a later time stays, which another worker has written.
     Alerts of what their health turned by it.
     """
     portfolio = _lock(portfolio_id)
@@ -394,7 +420,9 @@ def _write(portfolio_id: int, judged: list[FinancialGoal], as_of: datetime) -> i
     same = []
     for goal in judged:
         found = now.get(goal.pk)
-        if found and all(getattr(goal, one) == getattr(found, one) for one in ASKED):
+        if found is None or (found.projected_at or NEVER) > as_of:
+            continue
+        if all(getattr(goal, one) == getattr(found, one) for one in ASKED):
             for name in FIELDS:
                 setattr(found, name, getattr(goal, name))
             same.append(found)

@@ -9,7 +9,7 @@ import pytest
 
 from goals.channels import CHANNELS
 from goals.channels.apprise import LOCAL
-from goals.channels.guard import is_public
+from goals.channels.guard import is_own, is_public
 from goals.channels.senders import ROOT
 from goals.enums import ChannelKind
 from mastertrade.values.exceptions import InvalidInput
@@ -44,6 +44,9 @@ def test_a_machine_on_the_internet_is_public(host):
         "240.0.0.1",
         "255.255.255.255",
         "192.0.2.1",
+        "192.0.0.192",
+        "168.63.129.16",
+        "::ffff:168.63.129.16",
         "::",
         "::1",
         "fe80::1",
@@ -70,6 +73,12 @@ def test_a_machine_on_the_internet_is_public(host):
 )
 def test_what_is_not_on_the_internet_or_no_address_is_not_public(host):
     assert not is_public(host)
+
+
+def test_this_machines_addresses_are_its_own():
+    assert is_own("127.0.0.1")
+    assert not is_own("192.0.2.1")
+    assert not is_own("2606:2800:21f:cb07:6820:80da:af6b:8b2c")
 
 
 def schemes_that_act_locally():

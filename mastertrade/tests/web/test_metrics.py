@@ -12,7 +12,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from goals.services.resuming import halt_trading
-from mastertrade.db.queue import defer
+from mastertrade.db.queue import defer, read_queues
 from mastertrade.logs import REQUEST_ID
 from mastertrade.site.metrics import answer_metrics
 from mastertrade.tests.schema import execute
@@ -75,11 +75,28 @@ def test_what_waits_in_the_queue_is_counted_with_the_age_of_the_oldest() -> None
         " ('quick', 'later', now() + interval '1 h')"
     )
     found = read()
-    assert found["mastertrade_jobs", "long", "todo"] == 3
-    assert 90 <= found["mastertrade_oldest_job_seconds", "long"] < 120
+    assert found["mastertrade_jobs", "turn", "todo"] == 3
+    assert 90 <= found["mastertrade_oldest_job_seconds", "turn"] < 120
     # It is not due yet.
     assert found["mastertrade_jobs", "quick", "todo"] == 1
     assert found["mastertrade_oldest_job_seconds", "quick"] == 0
+
+
+@pytest.mark.django_db
+def test_the_oldest_job_is_as_old_as_the_admin_says() -> None:
+    """One was tried before and is due again; one was deferred long ago, and later."""
+    execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, scheduled_at) VALUES"
+        " ('quick', 'tried', now() - interval '200 s'),"
+        " ('quick', 'deferred', NULL), ('quick', 'later', now() + interval '1 h')"
+    )
+    execute("UPDATE procrastinate_events SET at = at - interval '90 s'")
+    (queue,) = read_queues()
+    assert (queue.waiting, queue.later) == (2, 1)
+    assert queue.oldest is not None
+    age = read()["mastertrade_oldest_job_seconds", "quick"]
+    assert 200 <= age < 220
+    assert abs((timezone.now() - queue.oldest).total_seconds() - age) < 10
 
 
 @pytest.mark.django_db

@@ -3,10 +3,11 @@
 from contextlib import nullcontext
 from typing import Any
 
+from goals.services.alerts import write_alerts
 from goals.services.portfolios import find_portfolio
 from mastertrade.terminal import printable
 from mastertrade.values.jsonable import to_plain
-from trades.importing.import_trades import import_trades
+from trades.importing.import_trades import import_or_undo
 from trades.importing.options import read_options
 from trades.importing.previewing import ImportReport
 from trades.jobs.kinds.base import Given, Kind
@@ -36,7 +37,7 @@ def run(given: Given) -> dict[str, Any]:
         path.open("rb") as source,
         nullcontext() if rates_path is None else rates_path.open("rb") as rates,
     ):
-        report = import_trades(
+        report, undone = import_or_undo(
             user=given.user,
             source=source,
             file_name=asked["file_name"],
@@ -50,8 +51,12 @@ def run(given: Given) -> dict[str, Any]:
     result = _show(report)
     if report.refused and report.import_id is None and not asked["partial"]:
         raise JobFailed(
-            f"{report.refused} rows are refused, so nothing was imported.", result
+            f"{report.refused} rows are refused, so nothing was imported.",
+            result,
+            alert=undone,
         )
+    if undone is not None:
+        write_alerts([undone], user_id=given.user.username, now=given.now)
     return result
 
 

@@ -54,7 +54,7 @@ def test_it_shows_depth_workers_and_errors(operator: Client) -> None:
 
     assert "ValueError: &lt;b&gt;no&lt;/b&gt;" in page
     assert "ValueError: &lt;b&gt;no&lt;/b&gt;" in one.content.decode()
-    assert '<th scope="row">long</th><td>1</td>' in page
+    assert '<th scope="row">turn</th><td>1</td>' in page
     assert "status__exact=failed&amp;queue_name=quick" in page
     assert "jobs wait" not in page
     execute("DELETE FROM procrastinate_workers")

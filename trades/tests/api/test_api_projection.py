@@ -12,11 +12,12 @@ from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import GoalFactory, UserFactory
 from goals.tests.factories import PortfolioFactory as Portfolios
 from tests.examples import crossed
+from tests.http import client_of
 from trades.models import Trade
 from trades.sizing_calls.decide import size_for_goal
 from trades.sizing_calls.forecasts import refresh_projections
 from trades.tests.factories import book_profit
-from trades.tests.sizing_calls.test_trade_forecasts import funded
+from trades.tests.sizing_calls.test_trade_forecasts import NOW, funded
 
 pytestmark = pytest.mark.django_db
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -228,3 +229,17 @@ def test_all_say_the_same_of_what_can_be_reached(target, days):
     assert sized == given["unreachable_reason"]
     if sized:
         assert row.adjustment_factor == 1
+
+
+def test_what_was_projected_is_answered_at_once_with_its_time():
+    portfolio, goal = funded()
+    address = f"/api/goals/{goal.pk}/"
+    names = ("probability", "probability_low", "probability_high", "projected_at")
+    before = client_of(goal.user).get(address).json()
+    assert [before[name] for name in names] == [None] * 4
+    refresh_projections(as_of=NOW, portfolio_id=portfolio.pk)
+    given = client_of(goal.user).get(address).json()
+    goal.refresh_from_db()
+    stored = [str(getattr(goal, name)) for name in names[:3]]
+    assert [given[name] for name in names] == [*stored, f"{NOW:%FT%TZ}"]
+    assert given["unreachable"] is False

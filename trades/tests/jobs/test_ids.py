@@ -14,7 +14,7 @@ from trades.jobs import daily
 @pytest.mark.django_db
 def test_a_job_knows_its_id_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr(daily, "run_day", lambda as_of: seen.append(JOB_ID.get()) or [])
+    monkeypatch.setattr(daily, "run_day", lambda **_: seen.append(JOB_ID.get()) or [])
     key = defer("daily", timestamp=0)
     (job,) = app.job_manager.list_jobs(id=key)
     context = JobContext(app=app, job=job, start_timestamp=0, abort_reason=lambda: None)

@@ -60,13 +60,15 @@ def test_a_daily_run_with_a_failure_fails_after_the_rest(
 ) -> None:
     done = []
 
-    def work(as_of: datetime) -> day_steps.Done:
+    def work(as_of: datetime, keys: object) -> day_steps.Done:
         done.append(as_of)
         return day_steps.Done("1 done", ("portfolio 7: ValueError: no",))
 
     steps = (day_steps.Step("one", work), day_steps.Step("two", work))
     monkeypatch.setattr(
-        daily, "run_day", lambda as_of: day_steps.run_day(as_of=as_of, steps=steps)
+        daily,
+        "run_day",
+        lambda as_of, **_: day_steps.run_day(as_of=as_of, steps=steps),
     )
     with pytest.raises(daily.DailyRunFailed, match=r"one: portfolio 7.*two: portfolio"):
         daily.run(CONTEXT, 0)

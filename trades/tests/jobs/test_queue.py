@@ -141,9 +141,9 @@ def test_the_queue_at_a_glance() -> None:
     jobs.defer("prune", at=datetime.now(UTC) + timedelta(hours=1), timestamp=1)
     begin(jobs.defer("daily", timestamp=1), worker)
 
-    long, quick = jobs.read_queues()
+    quick, turn = jobs.read_queues()
 
-    assert (long.name, long.waiting, long.running, long.oldest) == ("long", 0, 1, None)
+    assert (turn.name, turn.waiting, turn.running, turn.oldest) == ("turn", 0, 1, None)
     assert (quick.waiting, quick.later, quick.running) == (2, 1, 0)
     assert quick.oldest is not None
     assert datetime.now(UTC) - quick.oldest < timedelta(minutes=1)

@@ -387,7 +387,7 @@ def test_an_import_with_refusals_alerts_once_for_its_file(portfolio, partial):
 def test_a_step_of_the_daily_run_that_fails_alerts_operators_once_a_day():
     operator = UserFactory(is_superuser=True)
     UserFactory()
-    steps = (Step("roll-over", lambda as_of: Done("", ("portfolio 3: broken",))),)
+    steps = (Step("roll-over", lambda as_of, keys: Done("", ("portfolio 3: broken",))),)
     for hour in range(3):
         list(run_day(as_of=ENTRY + hour * HOUR, steps=steps))
     alert = the(AlertKind.DAILY_RUN_FAILED)

@@ -387,9 +387,9 @@ def test_the_daily_refresh_leaves_the_table_for_the_next_decision(monkeypatch):
 def test_tables_older_than_a_week_are_deleted_and_solved_again_where_logged():
     _, goal = funded(policy="deadline_optimal")
     row = size(goal)
-    forget_old_tables(NOW + timedelta(days=7))
+    forget_old_tables(NOW + timedelta(days=7), None)
     assert PolicyTable.objects.count() == 1
-    done = forget_old_tables(NOW + timedelta(days=7, microseconds=1))
+    done = forget_old_tables(NOW + timedelta(days=7, microseconds=1), None)
     assert done.words == "1 old table deleted"
     assert not PolicyTable.objects.exists()
     assert decide_again(row).adjustment_factor == row.adjustment_factor
