@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goals.decisions.policies.deadline_optimal import DEADLINE_VERSION
-from goals.projection.barrier import (
-    Barrier,
+from goals.projection.barrier import Barrier
+from goals.projection.barrier_induction import (
     Plan,
     lay,
     plan_under,
