@@ -198,6 +198,14 @@ class Question:
             most = max(most, self.worst_loss * largest / rules.headroom_share)
         return max(most, 0.0)
 
+    def is_lost(self, equity: Floats, trades: Floats | float) -> Flags:
+        """Whether not even so many best trades at the largest factor reach the goal."""
+        best = float(self.steps(self.factors[-1:]).max())
+        x = equity if self.of_start else np.log(np.maximum(equity, 1e-300))
+        goal = self.goal - 2 * TOUCH
+        goal = goal if self.of_start else float(np.log(goal))
+        return np.asarray(x + max(best, 0.0) * trades < goal)
+
     def cap(self, equity: Floats, high_water: Floats, opening: Floats) -> Floats:
         """The largest factor that soft fall and headroom allow; infinity: any."""
         at_risk = self.worst_loss * (1.0 if self.of_start else equity)
