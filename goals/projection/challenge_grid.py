@@ -6,8 +6,6 @@ the goal on one unless all steps are multiples of one unit, when nothing is roun
 all. High waters and openings are nodes, too, some apart: a layer for each pair.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor
 from typing import Any
@@ -16,69 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goals.projection.challenge_reach import bounds
+from goals.projection.challenge_reading import (
+    Reader,
+    around,
+    around_line,
+    nearest_level,
+)
 from goals.projection.challenge_rules import TOUCH, Question, Seen
 from goals.projection.types import Flags, Floats, Indices
 
 # A whole number of nodes is one that is no farther off than this.
 WHOLE = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Values between places, some to each: by their weights, of equal shapes."""
-
-    places: Sequence[Indices]
-    weights: Sequence[Floats]
-
-    def __call__(self, values: Floats) -> Floats:
-        if not self.weights:
-            return np.asarray(values.take(self.places[0]))
-        read = np.zeros(np.broadcast(self.places[0], self.weights[0]).shape)
-        for place, weight in zip(self.places, self.weights, strict=True):
-            read += weight * values.take(place)
-        return read
-
-
-def around(
-    samples: Indices,
-    wanted: Indices,
-    goal: int,
-    first: Indices | int = 0,
-    jump: Indices | int = 0,
-) -> tuple[list[Indices], list[Floats]]:
-    """Which of these ascending samples a value between them is read from, how much.
-
-    By a cubic through four: a line would spread a walk by the samples' distance, each
-    time anew. By a line next to the `first` one that counts, where values fall off,
-    across a `jump`, and from just before the `goal` on, as it is a jump once days are
-    enough, and all is all but sure beyond it; held at the ends.
-    """
-    last = samples.size - 1
-    first = np.minimum(first, last)
-    at = np.clip(wanted, samples[first], samples[last]).astype(np.float64)
-    before = np.clip(np.searchsorted(samples, at, "right") - 1, 0, max(last - 1, 0))
-    before = np.maximum(before, np.minimum(first, max(last - 1, 0)))
-    after = np.minimum(before + 1, last)
-    wide = np.maximum(samples[after] - samples[before], 1)
-    share = (at - samples[before]) / wide
-    is_line = (before <= first) | (last - first < 3)
-    base = np.clip(before - 1, 0, max(last - 3, 0))
-    ways = [np.minimum(base + way, last) for way in range(4)]
-    for one in (jump, goal):
-        is_line |= (samples[ways[0]] < one) & (samples[ways[3]] >= one)
-    is_line |= wanted >= goal
-    found = []
-    for way, own in enumerate(ways):
-        weight = np.ones(at.shape)
-        for other in (one for place, one in enumerate(ways) if place != way):
-            apart = samples[own] - samples[other]
-            weight *= (at - samples[other]) / np.where(apart == 0, 1, apart)
-        line = (own == before) * (1 - share) + (own == after) * share
-        found.append(np.where(is_line, line, weight))
-    if last < 3:  # fewer than four samples: none counts twice
-        ways = [before, after]
-        found = [1 - share, np.where(after == before, 0.0, share)]
-    return ways, found
+# Layers that are kept next to those which can be: cubics are read from four.
+BEYOND = 3
 
 
 class States:
@@ -178,6 +126,7 @@ class States:
         daily = rules.daily_floor(self.openings)[None, :]
         self.hard = np.broadcast_to(floors, (self.high.size, self.openings.size))
         self.daily = np.broadcast_to(daily, self.hard.shape)
+        self._pair_up()
         nearest = np.maximum(floors, daily) + TOUCH
         first_node = np.searchsorted(self.equity, nearest, side="right")
         last_node = np.full(first_node.shape, self.nodes - 1)
@@ -195,9 +144,30 @@ class States:
         if self.is_daily:
             first_node = np.broadcast_to(self.opening_nodes, first_node.shape)
             last_node = first_node
-        self.first = np.minimum(first_node, self.nodes - 1)
-        self.width = max(int((last_node - self.first).max()) + 1, 1)
+        self.first = np.minimum(first_node, self.nodes - 1)[self.pairs]
+        self.width = max(int((last_node[self.pairs] - self.first).max()) + 1, 1)
         self.layers = self.first.size
+
+    def _pair_up(self) -> None:
+        """Which high waters and openings make a layer, and which one stands for others.
+
+        A day does not open above the high water, nor at the floor; but what is read
+        between layers is read from some beyond.
+        """
+        below_high = np.append(self.high_nodes[BEYOND:], np.full(BEYOND, self.nodes))
+        pairs = self.opening_nodes <= below_high[: self.high.size, None]
+        beyond = np.append(self.openings[BEYOND:], np.full(BEYOND, np.inf))
+        pairs &= beyond[: self.openings.size] > self.hard
+        pairs[0, self.opened] = True
+        pairs |= ~pairs.any(axis=1, keepdims=True)
+        self.pairs = pairs
+        # Of the others, in a row those at the floor, in a column those above.
+        layer = np.where(pairs, np.cumsum(pairs).reshape(pairs.shape) - 1, -1)
+        for row, lowest in zip(layer, pairs.argmax(axis=1), strict=True):
+            row[:lowest] = row[lowest]
+        for row, higher in zip(layer[-2::-1], layer[:0:-1], strict=True):
+            np.copyto(row, higher, where=row < 0)
+        self.layer = layer
 
     def _node_at(self, equity: float, *, nearest: bool = False) -> float:
         """The last node not above it, or the nearest; of those there are."""
@@ -207,10 +177,10 @@ class States:
     @cached_property
     def stop(self) -> Floats:
         """Where a challenge breaches, by layer; (layers,)."""
-        stop = self.hard
+        stop = self.hard[self.pairs]
         if self.question.rules.daily_on_breach == "fail":
-            stop = np.maximum(stop, self.daily)
-        return stop.reshape(-1)
+            stop = np.maximum(stop, self.daily[self.pairs])
+        return np.asarray(stop)
 
     @property
     def size(self) -> int:
@@ -220,8 +190,8 @@ class States:
         self, block: Indices, high: Indices, opening: Indices, node: Indices
     ) -> Indices:
         """Where a state is in all rows laid end to end; held at its row's ends."""
-        layer = high * self.opening_nodes.size + opening
-        column = np.clip(node - self.first[high, opening], 0, self.width - 1)
+        layer = self.layer[high, opening]
+        column = np.clip(node - self.first[layer], 0, self.width - 1)
         return np.asarray((block * self.layers + layer) * self.width + column)
 
     @property
@@ -233,12 +203,12 @@ class States:
     @cached_property
     def axes(self) -> tuple[Indices, Indices]:
         """High water and opening of each layer, shape (layers, 1)."""
-        high, opening = np.indices(self.first.shape)
-        return high.reshape(-1, 1), opening.reshape(-1, 1)
+        high, opening = np.nonzero(self.pairs)
+        return high[:, None], opening[:, None]
 
     def nodes_of_rows(self, below: int, above: int) -> Indices:
         """The nodes of each layer's row and so many next to it, (layers, …)."""
-        return self.first.reshape(-1, 1) + np.arange(-below, self.width + above)
+        return self.first[:, None] + np.arange(-below, self.width + above)
 
     @cached_property
     def seen(self) -> Seen:
@@ -265,7 +235,7 @@ class States:
         """
         if self.question.rules.headroom_share is None or self.question.days is None:
             return np.zeros(self.layers, dtype=bool)
-        return (self.hard >= self.daily).reshape(-1)
+        return np.asarray((self.hard >= self.daily)[self.pairs])
 
     @cached_property
     def at_new_high(self) -> Reader:
@@ -339,20 +309,22 @@ class States:
         rules, opening = self.question.rules, np.zeros(seen.equity.shape, dtype=np.intp)
         high = np.zeros_like(opening)
         if rules.moves:
-            high = _nearest(self.high, seen.high_water, below=layer_below)
+            high = nearest_level(self.high, seen.high_water, below=layer_below)
             if self.locked:
                 at_lock = seen.high_water >= rules.locked_from - TOUCH
                 high = np.where(at_lock, self.high.size - 1, high)
         levels = self.openings
         if rules.daily_loss is not None:
-            opening = _nearest(levels, seen.opening, below=layer_below)
+            opening = nearest_level(levels, seen.opening, below=layer_below)
+        layer = self.layer[high, opening]
+        high, opening = (axis[layer, 0] for axis in self.axes)
         floor, here = self.hard[high, opening], seen.floor
         if rules.daily_on_breach == "fail":
             floor = np.maximum(floor, self.daily[high, opening])
             here = np.maximum(here, seen.daily_floor)
         x = self.to_x(seen.equity) - self.to_x(here) + self.to_x(floor)
         place = (x - self.lowest) / self.step + (WHOLE if node_below else 0.5)
-        least = self.first[high, opening]
+        least = self.first[layer]
         days = np.minimum(seen.days_traded.astype(np.intp), self.days_needed)
         # At the goal there is nothing to choose, once there are days enough.
         most = np.where(days < self.days_needed, self.nodes, self.goal) - 1
@@ -385,7 +357,7 @@ class States:
         found = []
         for high, of_high in highs:
             for opening, of_opening in opened:
-                first = self.first[high, opening]
+                first = self.first[self.layer[high, opening]]
                 for node, of_node in nodes:
                     has = (node >= first) & (node < first + self.width)
                     where = self.place(
@@ -466,18 +438,3 @@ class States:
         """The part of a pool that a day's first values make."""
         morning = self.of_mornings(values).ravel()
         return np.concatenate([morning, self.of_raised_mornings(morning).ravel()])
-
-
-def around_line(levels: Floats, wanted: Floats) -> list[tuple[Indices, Floats]]:
-    """The two of these ascending levels around each wanted one, and their weights."""
-    above = np.clip(np.searchsorted(levels, wanted), 1, max(levels.size - 1, 1))
-    below, above = above - 1, np.minimum(above, levels.size - 1)
-    apart = np.maximum(levels[above] - levels[below], TOUCH)
-    share = np.clip((wanted - levels[below]) / apart, 0.0, 1.0)
-    return [(below, 1 - share), (above, share)]
-
-
-def _nearest(levels: Floats, wanted: Floats, *, below: bool) -> Indices:
-    """Which of these ascending levels is nearest to each wanted one, or just below."""
-    between = levels[1:] if below else (levels[1:] + levels[:-1]) / 2
-    return np.searchsorted(between, wanted + TOUCH, side="right")

@@ -59,7 +59,13 @@ class ChallengePolicy:
 
         `days_left` and `trades_left` (today) count the present one, from 1; equity,
         profit of the day and high water in units of the start; `days_traded` are those
-        before today. 0 is no trade: also where the challenge, or its day, is over.
+        before today. 0 is no trade: also where the challenge, or its day, is over, and
+        where no trades left reach the goal.
+
+        A state need not be one that trades lead to: today's opening is equity -
+        `day_profit` whatever that is, and `days_traded` are as many as given. A high
+        water counts as at least 1, and as at least equity where each close raises it,
+        or a day's end and this is the day's first trade.
         """
         question = self.question
         given = (days_left, trades_left, equity, day_profit, high_water, days_traded)
@@ -74,12 +80,20 @@ class ChallengePolicy:
                 raise BadArgument(name, f"must be whole numbers from 1 to {most:g}.")
         if (traded < 0).any():
             raise BadArgument("days_traded", "must be at least 0.")
-        if question.rules.trails:
-            water = np.maximum(water, at)
+        # Of steps that may be several trades no more is known than they say.
+        is_by_trade = question.trades is None
+        if question.rules.moves:
+            is_first = is_by_trade & (trades == question.trades_per_day)
+            raised = np.maximum(water, at)
+            water = np.where(question.rules.trails | is_first, raised, water)
         seen = Seen(question, at, at - profit, np.maximum(water, 1.0), traded)
         # Whether the day has had a trade shows in its profit alone.
         has_traded = (trades < question.trades_per_day) & (np.abs(profit) > TOUCH)
-        known = over = seen.passed | seen.breached | seen.halted
+        over = seen.passed | seen.breached | seen.halted
+        if is_by_trade and question.days is not None:
+            left = (days - 1) * question.trades_per_day + trades
+            over |= question.is_lost(at, left)
+        known = over
         choice = np.zeros(days.size, dtype=np.intp)
         if self.tree is not None:
             choice, found = self.tree.find(seen, days, trades, has_traded)

@@ -198,6 +198,14 @@ class Question:
             most = max(most, self.worst_loss * largest / rules.headroom_share)
         return max(most, 0.0)
 
+    def is_lost(self, equity: Floats, trades: Floats | float) -> Flags:
+        """Whether not even so many best trades at the largest factor reach the goal."""
+        best = float(self.steps(self.factors[-1:]).max())
+        x = equity if self.of_start else np.log(np.maximum(equity, 1e-300))
+        goal = self.goal - 2 * TOUCH
+        goal = goal if self.of_start else float(np.log(goal))
+        return np.asarray(x + max(best, 0.0) * trades < goal)
+
     def cap(self, equity: Floats, high_water: Floats, opening: Floats) -> Floats:
         """The largest factor that soft fall and headroom allow; infinity: any."""
         at_risk = self.worst_loss * (1.0 if self.of_start else equity)
@@ -244,9 +252,10 @@ class Seen:
         return Seen(self.question, *(part[which] for part in parts))
 
     def ends_of(self, factors: Floats) -> Indices:
-        """How many outcomes breach, end the day, and do not reach the goal.
+        """How many outcomes breach, do not reach the goal, and end the day.
 
-        `factors` of shape (n, choices); the result has three of these.
+        `factors` of shape (n, choices); the result has two of these, or all three where
+        a day may end.
         """
         question = self.question
         values = np.sort(question.outcomes.values)
@@ -254,16 +263,19 @@ class Seen:
         at_risk = question.outcomes.base_risk * factors
         at_risk = np.maximum(at_risk if question.of_start else at_risk * equity, 1e-300)
         hard, daily = self.floor, self.daily_floor
-        if question.rules.daily_on_breach == "fail":
+        ends_day = question.rules.daily_on_breach == "halt_day"
+        if not ends_day:
             hard = np.maximum(hard, daily)
-        ends = [
-            np.searchsorted(
-                values, (level[:, None] + TOUCH - equity) / at_risk, "right"
-            )
-            for level in (hard, daily)
-        ]
         to_goal = (question.goal - TOUCH - equity) / at_risk
-        return np.array([*ends, np.searchsorted(values, to_goal)])
+        to_hard = (hard[:, None] + TOUCH - equity) / at_risk
+        ends = [
+            np.searchsorted(values, to_hard, "right"),
+            np.searchsorted(values, to_goal),
+        ]
+        if ends_day and question.rules.daily_loss is not None:
+            to_daily = (daily[:, None] + TOUCH - equity) / at_risk
+            ends.append(np.searchsorted(values, to_daily, "right"))
+        return np.array(ends)
 
     @property
     def passed(self) -> Flags:

@@ -15,11 +15,14 @@ from goals.projection.challenge_steps import TIE
 from goals.projection.types import Flags, Floats, Indices
 
 # States that trades lead to, over all of them, with every factor and outcome.
-MOST_STATES = 250_000
+MOST_STATES = 1_000_000
+# Is a state's share of these too large so many times over, more are not looked at.
+HOPELESS = 4
 # States closer than this are one.
 SAME = 1e-11
-# Where a trade leads that ends the challenge; the states that follow it come after.
-PASS, BREACH, ENDS = 0, 1, 2
+# Where a trade leads that ends the challenge, or after which nothing reaches the goal;
+# the states that follow it come after.
+PASS, BREACH, NOTHING, ENDS = 0, 1, 2, 3
 
 Keys: TypeAlias = NDArray[np.uint64]
 
@@ -166,19 +169,19 @@ def grow(question: Question) -> Tree | None:
         for day in range(days, 0, -1)
         for trade in range(question.trades_per_day, 0, -1)
     ]
-    for time in times:
-        left -= states.equity.size * each
-        if left < 0:
+    for trades, time in zip(range(len(times), 0, -1), times, strict=True):
+        reached = states.equity.size * each
+        left -= reached
+        if left < 0 or reached * (trades - 1) > HOPELESS * left:
             return None
-        step, after = _trade(question, states, most)
+        step, after = _trade(question, states, most, trades - 1)
         steps.append((time, states, step))
         states, most = after, np.inf
         if time[1] == 1:
             evening, states = _end_day(question, states)
             step.end_day(evening)
-    values, breaches = np.array([1.0, -question.stop_penalty]), np.array([0.0, 1.0])
-    values = np.append(values, np.zeros(states.equity.size))
-    breaches = np.append(breaches, np.zeros(states.equity.size))
+    values, breaches = np.zeros((2, ENDS + states.equity.size))
+    values[PASS], values[BREACH], breaches[BREACH] = 1.0, -question.stop_penalty, 1.0
     chosen = {}
     for time, at, step in reversed(steps):
         choice, values, breaches = step.choose(
@@ -190,8 +193,13 @@ def grow(question: Question) -> Tree | None:
     return Tree(question, float(values[ENDS]), float(breaches[ENDS]), chosen)
 
 
-def _trade(question: Question, at: Branch, most: float) -> tuple[_Step, Branch]:
-    """A trade at each factor from these states, and all that follows."""
+def _trade(
+    question: Question, at: Branch, most: float, trades: int
+) -> tuple[_Step, Branch]:
+    """A trade at each factor from these states, and all that follows.
+
+    So many `trades` are left after it.
+    """
     outcomes, rules = question.outcomes, question.rules
     cap = np.minimum(at.seen(question).cap, most)
     factors = np.minimum(question.factors, cap[:, None])
@@ -201,19 +209,23 @@ def _trade(question: Question, at: Branch, most: float) -> tuple[_Step, Branch]:
     of = 1.0 if question.of_start else at.equity[:, None, None]
     moved = outcomes.base_risk * factors[:, :, None] * outcomes.values
     equity = at.equity[:, None, None] + moved * of
-    source = np.repeat(np.arange(at.equity.size), equity[0].size)
+    each = equity.shape[1] * equity.shape[2]
+    source = np.repeat(np.arange(at.equity.size), each)
     after = replace(at.take(source), equity=equity.ravel())
     after.traded = np.ones(source.size, dtype=bool)
     after.high_water = rules.raise_high_water(after.high_water, after.equity, False)
     seen = after.seen(question)
     passed, breached = seen.passed, seen.breached
     after.halted = seen.halted & ~breached
-    to = np.where(passed, PASS, BREACH)
-    on = np.flatnonzero(~(passed | breached))
-    both = _join(_plain(after.take(on), question), at)
-    which, merged = _merge(both)
-    to[on] = ENDS + which[: on.size]
-    return _Step(to.reshape(equity.shape), useless, ENDS + which[on.size :]), merged
+    to = np.where(passed, PASS, np.where(breached, BREACH, NOTHING))
+    ended = passed | breached | question.is_lost(after.equity, trades)
+    ended |= useless.ravel().repeat(outcomes.values.size)
+    on = np.flatnonzero(~ended)
+    stay = np.full(at.equity.size, NOTHING)
+    stays = np.flatnonzero(~question.is_lost(at.equity, trades))
+    which, merged = _merge(_join(_plain(after.take(on), question), at.take(stays)))
+    to[on], stay[stays] = ENDS + which[: on.size], ENDS + which[on.size :]
+    return _Step(to.reshape(equity.shape), useless, stay), merged
 
 
 def _end_day(question: Question, at: Branch) -> tuple[Indices, Branch]:
@@ -230,7 +242,7 @@ def _end_day(question: Question, at: Branch) -> tuple[Indices, Branch]:
     on = np.flatnonzero(~(passed | breached))
     which, merged = _merge(_plain(after.take(on), question))
     to[on] = ENDS + which
-    return np.append([PASS, BREACH], to), merged
+    return np.append([PASS, BREACH, NOTHING], to), merged
 
 
 def _join(one: Branch, other: Branch) -> Branch:
@@ -244,5 +256,9 @@ def _join(one: Branch, other: Branch) -> Branch:
 
 def _merge(states: Branch) -> tuple[Indices, Branch]:
     """Which of the merged states each one is, and these."""
-    _, first, which = np.unique(keys_of(states), return_index=True, return_inverse=True)
-    return which.ravel(), states.take(first)
+    keys = keys_of(states)
+    order = np.argsort(keys)
+    is_new = np.diff(keys[order], prepend=~keys[order[:1]]) != 0
+    which = np.empty(keys.size, dtype=np.intp)
+    which[order] = np.cumsum(is_new) - 1
+    return which, states.take(order[is_new])

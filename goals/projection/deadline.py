@@ -1,7 +1,7 @@
 """The factors that most probably reach a goal by a deadline. Pure.
 
 Backward induction over the trades left, on a grid of log-equity. Live decisions are
-solved by `goals.projection.barrier`; this stays for tables over equity alone, ties to
+solved by `barrier_induction`; this stays for tables over equity alone, ties to
 the factor nearest to 1 and tables that never grow with progress. Sources: Browne, S.
 (1999), *Reaching goals by a deadline: digital options and continuous-time active
 portfolio management*, Advances in Applied Probability 31; Das, S. R., Ostrov, D.,

@@ -6,15 +6,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from goals.projection.barrier import (
+from goals.projection.barrier import Barrier, ask_under, standing
+from goals.projection.barrier_induction import (
     FINE_PLACES,
     ROUGH_PLACES,
-    Barrier,
-    ask_under,
     follow_under,
     lay,
     plan_under,
-    standing,
 )
 from goals.projection.challenge_grid import States
 from goals.projection.challenge_reach import bounds

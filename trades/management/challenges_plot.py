@@ -1,63 +1,66 @@
-"""The plot of `challenge`: what each policy passes, and what it breaches for it."""
+"""The plot of `challenge`: what each policy passes, what it breaches, how long for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from goals.projection.odds import Odds
 from trades.management.challenges import PhaseOdds
 from trades.management.comparing_plot import INK, SOFT, STYLE, WITH, WITHOUT, trim
 
 WIDTH_INCHES, HEIGHT_INCHES = 5.0, 4.2
+# What a policy's P(pass) is set against.
+Cost: TypeAlias = Callable[[Odds], float | None]
 
 
 def draw(phases: Sequence[PhaseOdds], path: Path) -> None:
-    """Write P(pass) against P(breach) of every phase to an SVG or PNG file."""
+    """Write P(pass) against P(breach), and days, of every phase to an SVG or PNG."""
     with mpl.rc_context(STYLE):
         figure = Figure(
-            figsize=(WIDTH_INCHES * len(phases), HEIGHT_INCHES), layout="constrained"
+            figsize=(2 * WIDTH_INCHES, HEIGHT_INCHES * len(phases)),
+            layout="constrained",
         )
-        panels = figure.subplots(1, len(phases), squeeze=False)[0]
-        for panel, one in zip(panels, phases, strict=True):
-            _draw_phase(panel, one)
+        panels = figure.subplots(len(phases), 2, squeeze=False, sharey="row")
+        for (left, right), one in zip(panels, phases, strict=True):
+            _draw_phase(left, one, lambda row: row.breach_probability * 100)
+            _draw_phase(right, one, lambda row: row.days and float(row.days[1]))
+            left.set_xlabel("P(breach), %")
+            right.set_xlabel("days by which half of the passes are made")
+            left.set_ylabel("P(pass), %")
         metadata = {"Date": None} if path.suffix == ".svg" else None
         figure.savefig(path, dpi=150, metadata=metadata)
     if path.suffix == ".svg":
         trim(path)
 
 
-def _draw_phase(panel: Any, one: PhaseOdds) -> None:
-    constants = [row for row in one.rows if row.factor is not None]
+def _draw_phase(panel: Any, one: PhaseOdds, cost: Cost) -> None:
+    """A policy that never passes has no days, and no point there."""
+    points = [(row, at) for row in one.rows if (at := cost(row)) is not None]
+    constants = [point for point in points if point[0].factor is not None]
     panel.plot(
-        [row.breach_probability * 100 for row in constants],
-        [row.probability * 100 for row in constants],
+        [at for _, at in constants],
+        [row.probability * 100 for row, _ in constants],
         "o-",
         color=SOFT,
         label="constant size",
     )
-    for row in constants:
-        _label(panel, row.breach_probability, row.probability, f"{row.factor:g}")
-    for row in one.rows:
+    for row, at in points:
+        place, name = (at, row.probability * 100), row.name
         if row.factor is None:
-            color = WITH if row is one.solved else WITHOUT
-            place = row.breach_probability * 100, row.probability * 100
-            panel.plot(*place, "D", color=color)
-            _label(panel, row.breach_probability, row.probability, row.name)
+            panel.plot(*place, "D", color=WITH if row is one.solved else WITHOUT)
+        else:
+            name = f"{row.factor:g}"
+        panel.annotate(
+            name,
+            place,
+            xytext=(6, -4),
+            textcoords="offset points",
+            fontsize=8,
+            color=INK,
+        )
     panel.set_title(one.phase.name, fontsize=10)
-    panel.set_xlabel("P(breach), %")
-    panel.set_ylabel("P(pass), %")
     panel.grid(visible=True, linewidth=0.6)
     panel.margins(0.15)
-
-
-def _label(panel: Any, breach: float, passed: float, words: str) -> None:
-    panel.annotate(
-        words,
-        (breach * 100, passed * 100),
-        xytext=(6, -4),
-        textcoords="offset points",
-        fontsize=8,
-        color=INK,
-    )

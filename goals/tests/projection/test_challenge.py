@@ -260,6 +260,43 @@ def test_no_trade_is_taken_where_nothing_is_left_to_decide() -> None:
     assert passed == breached == solved.factor_at(3, 1, 0.98, day_profit=-0.02) == 0
 
 
+def test_no_trade_is_taken_where_no_trades_left_reach_the_goal() -> None:
+    asked = LARGE | {"days": 10, "stop_penalty": 0.0}
+    solved = solve_challenge(*TEN, rules=R("trailing", 0.05), **asked)
+    # The best of the ten at the largest factor makes 4.35 %.
+    assert solved.factor_at(1, 2, 1.008) == 0
+    assert solved.factor_at(1, 2, 1.02) > 0
+
+
+def test_a_high_water_counts_as_what_it_must_be_at_least() -> None:
+    asked = LARGE | {"days": 10, "trades_per_day": 2}
+    equity = np.linspace(0.98, 1.09, 12)
+    for mode, trades in (("trailing", 1), ("trailing", 2), ("end_of_day", 2)):
+        solved = solve_challenge(*TEN, rules=R(mode, 0.05), **asked)  # type: ignore[arg-type]
+        least = solved.factor_at(5, trades, equity, 0.0, np.maximum(equity, 1.0))
+        for water in (0.0, 0.97, 1.0):
+            found = solved.factor_at(5, trades, equity, 0.0, water)
+            assert np.array_equal(found, least)
+
+
+def test_many_levels_that_lie_close_are_solved_one_by_one() -> None:
+    """A win and a loss of the equity's 1 % are no way back; by an exact recursion."""
+    asked: dict[str, Any] = {
+        "base_risk": 0.01,
+        "factors": [0.5, 1, 1.5],
+        "goal_return": 0.05,
+        "days": 5,
+        "trades_per_day": 2,
+        "rules": R("trailing", 0.04),
+    }
+    world = [1.0, -1.0], [0.53, 0.47]
+    solved = solve_challenge(*world, **asked)
+    came = evaluate_challenge(solved, *world, **asked)
+    assert (solved.value, came.probability) == pytest.approx(
+        (0.33087, 0.33087), abs=5e-6
+    )
+
+
 def test_of_equal_choices_not_trading_is_taken_and_then_the_smaller() -> None:
     far = SMALL | {"goal_return": 0.5}
     solved = solve_challenge(*DICE, rules=R(), risk_of="start", **far)

@@ -8,7 +8,7 @@ import numpy as np
 from goals.decisions.policies import PolicyName
 from goals.enums import AfterAchieved
 from goals.projection import evaluate
-from goals.projection.barrier import follow_under
+from goals.projection.barrier_induction import follow_under
 from goals.projection.challenge_steps import Given
 from goals.projection.edge import estimate_edge
 from goals.projection.goal_path import GoalPath

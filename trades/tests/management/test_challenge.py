@@ -163,10 +163,15 @@ def test_what_makes_no_sense_is_refused_by_its_option(ask, words, named):
         ask("e8-one-100k", *words)
 
 
-def test_the_frontier_is_drawn(tmp_path):
+def test_the_frontier_is_drawn_against_breaches_and_against_days(tmp_path):
+    """What never passes has no days."""
     file = tmp_path / "frontier.svg"
-    rows = (Odds("constant 1", 1.0, 0.4, 0.1, None), Odds("solved", None, 0.5, 0, None))
+    rows = (
+        Odds("constant 1", 1.0, 0.0, 0.1, None),
+        Odds("solved", None, 0.5, 0, (3, 7, 20)),
+    )
     draw([PhaseOdds(Phase("One", Decimal(5)), None, rows, None, None)], file)
     drawn = file.read_text()
     assert "P(breach), %" in drawn
-    assert "solved" in drawn
+    assert "days by which half of the passes" in drawn
+    assert (drawn.count(">solved<"), drawn.count(">1<")) == (2, 1)
