@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: FORCE help run demo stop test slow migrations walks attack schema faults readme picture tour screenshots browser freqtrade load bench lock security lint types imports format docs clean
+.PHONY: FORCE help run demo stop test slow migrations walks attack schema faults readme tour screenshots browser freqtrade load bench lock security lint types imports format docs clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,10 +62,7 @@ faults: .venv/tests  ## kill the web server and PostgreSQL at work; minutes
 readme: .venv/tests  ## every command of README.md and docs/, as it stands, in a fresh clone
 	@$(BIN)/python -m tests.readme $(ARGS)
 
-picture: .venv/tests  ## the picture of the first page, from a fresh clone's demo
-	@$(BIN)/python -m tests.readme --picture docs/images/first-page.png
-
-tour: .venv/tests  ## the pictures of docs/tour.md, from a fresh clone's demo
+tour: .venv/tests  ## the pictures of README.md and docs/tour.md, from a fresh clone's demo
 	@$(BIN)/python -m tests.readme --tour docs/images/tour $(ARGS)
 
 screenshots: .venv/tests  ## every page at three widths in both themes, into var/screenshots

@@ -45,6 +45,8 @@ class _WatchedCursor(PreparedCursor):
 
 def prepared_cursor() -> Any:
     """A cursor of Django's connection, seen by all that watches its statements."""
+    # As Django's own cursor does: one that died since the last request is made anew.
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     raw: psycopg.Connection[Any] = connection.connection
     if raw.prepare_threshold is None and not settings.POOLER:

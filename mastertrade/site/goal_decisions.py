@@ -164,10 +164,11 @@ def _short(row: Mapping[str, Any], guards: Sequence[GuardResult]) -> str:
     return f"{where}, so {size}"
 
 
-def say_why(
-    decision: GoalAdjustmentLog, titles: Mapping[int, SafeString], now: datetime
-) -> Why:
+def say_why(decision: GoalAdjustmentLog, goal: FinancialGoal, now: datetime) -> Why:
+    """`goal`: the one that decided."""
     why = explain(decision)
+    named = [goal, *running_goals(goal.portfolio, now)]
+    titles = {one.pk: title_of(one) for one in named}
     return Why(
         reason=figures.show(why.reason, now, titles),
         warnings=tuple(figures.show(one.message, now, titles) for one in why.warnings),
@@ -186,11 +187,9 @@ def show_decision(
     """GET /goals/{id}/decisions/{id}/: why it is as it is; to htmx that alone."""
     goal, now = find_goal(request, goal_id), timezone.now()
     decision = get_object_or_404(goal.adjustments, pk=adjustment_id)
-    titles = {one.pk: title_of(one) for one in running_goals(goal.portfolio, now)}
-    titles[goal.pk] = title_of(goal)
     (line,) = lines_of(goal.adjustments.filter(pk=adjustment_id))
-    context = {"goal": goal, "title": titles[goal.pk], "line": line}
-    context["why"] = say_why(decision, titles, now)
+    context = {"goal": goal, "title": title_of(goal), "line": line}
+    context["why"] = say_why(decision, goal, now)
     part = "site/parts/decision_why.html"
     template = part if is_htmx(request) else "site/goal_decision.html"
     return render(request, template, context)

@@ -17,7 +17,7 @@ from goals.models import GoalAdjustmentLog, Portfolio, User
 from mastertrade.site.figures import show
 from mastertrade.site.forms import decimal_field
 from mastertrade.site.goal_decisions import DecisionLine, Why, lines_of, say_why
-from mastertrade.site.goal_lines import running_goals, title_of
+from mastertrade.site.goal_lines import title_of
 from mastertrade.values.exceptions import (
     DomainError,
     InvalidInput,
@@ -179,19 +179,18 @@ def show_answer(form: NextTradeForm, decision: GoalAdjustmentLog) -> Answer:
     selection = form.selection
     query = {"adjustment_id": decision.pk, "side": side}
     named, now = decision.strategy_id or "", form.now
-    running = running_goals(form.portfolio, now)
-    titles = {goal.pk: title_of(goal) for goal in running}
+    goal = decision.goal
     return Answer(
         decision=decision,
         line=lines_of(GoalAdjustmentLog.objects.filter(pk=decision.pk))[0],
-        why=say_why(decision, titles, now),
+        why=say_why(decision, goal, now),
         side=side,
         quantity=_figure(answer, "quantity"),
         risk_amount=_figure(answer, "risk_amount"),
         risk_pct=_figure(answer, "risk_pct"),
         strategy=form.strategies.get(named, named),
-        why_strategy=show(selection.reason if selection else "", now, titles),
-        goal=titles.get(decision.goal_id, SafeString("the goal")),
+        why_strategy=show(selection.reason if selection else "", now),
+        goal=title_of(goal),
         record=f"{reverse('site:new_trade')}?{urlencode(query)}",
     )
 

@@ -20,7 +20,6 @@ from goals.services.voids import LONGEST_REASON
 from mastertrade.site import figures
 from mastertrade.site.asking import ASKS, Asking, answer_asking
 from mastertrade.site.goal_decisions import DecisionLine, Why, lines_of, say_why
-from mastertrade.site.goal_lines import title_of
 from mastertrade.site.performance import SIZED
 from mastertrade.site.shell import page, portfolios_of
 from mastertrade.values.exceptions import DomainError, InvalidInput
@@ -124,8 +123,7 @@ def _decision(
 def _why(asked: GoalAdjustmentLog | None) -> Why | None:
     if asked is None:
         return None
-    titles = {asked.goal_id: title_of(asked.goal)}
-    return say_why(asked, titles, timezone.now())
+    return say_why(asked, asked.goal, timezone.now())
 
 
 class NoteForm(forms.Form):

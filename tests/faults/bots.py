@@ -55,6 +55,8 @@ class Bot:
     profit: Decimal
     flows: Decimal
     wrong: list[str] = field(default_factory=list)
+    # Why the last request without an answer had none.
+    lost: str = ""
     pausing: bool = False
 
     @property
@@ -82,7 +84,8 @@ class Bot:
             step.tries += 1
             try:
                 status, answer = self.send(server, step)
-            except NoAnswer:
+            except NoAnswer as failure:
+                self.lost = f"{step.key}: {failure} {failure.words}".strip()
                 if not patient:
                     return False
                 if time.monotonic() > end:
@@ -280,10 +283,10 @@ class Crowd:
             time.sleep(0.001)
 
     @property
-    def has_stopped_by_itself(self) -> bool:
-        """Whether somebody got no answer though nothing was killed yet."""
+    def stopped_by_themselves(self) -> list[str]:
+        """Who got no answer though nothing was killed yet, and why."""
         at_work = zip(self._threads, self.bots, strict=True)
-        return any(not t.is_alive() and not bot.is_done for t, bot in at_work)
+        return [bot.lost for t, bot in at_work if not t.is_alive() and not bot.is_done]
 
     def pause(self) -> None:
         """Let every bot end the request it is at, and wait until all have."""

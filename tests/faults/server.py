@@ -25,7 +25,11 @@ CSRF = "c" * 32
 
 
 class NoAnswer(Exception):
-    """Nothing came back, or a 503: it may be done or not."""
+    """Nothing came back, or a 503: it may be done or not; `words` are the 503's."""
+
+    def __init__(self, reason: str, words: str = "") -> None:
+        super().__init__(reason)
+        self.words = words
 
 
 class WebServer:
@@ -172,7 +176,7 @@ class WebServer:
         finally:
             connection.close()
         if answer.status == http.client.SERVICE_UNAVAILABLE:
-            raise NoAnswer("503")
+            raise NoAnswer("503", text.decode(errors="replace"))
         return answer.status, _read(text)
 
     def log_tail(self) -> str:

@@ -27,7 +27,6 @@ from tests.readme.blocks import (
     read_blocks,
 )
 from tests.readme.clone import fresh_clone
-from tests.readme.picture import take_picture
 from tests.readme.shell import Shell
 from tests.readme.tour import take_tour
 
@@ -174,9 +173,6 @@ def find_pages() -> list[Path]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.readme")
     parser.add_argument(
-        "--picture", type=Path, help="only take this picture of the first page"
-    )
-    parser.add_argument(
         "--tour", type=Path, metavar="DIR", help="only take the pictures of the tour"
     )
     options = parser.parse_args()
@@ -185,11 +181,8 @@ def main() -> int:
     with fresh_clone() as (clone, environment):
         reader = Reader(clone, environment)
         try:
-            if options.picture or options.tour:
+            if options.tour:
                 reader.read(Path("README.md"), until_served=True)
-            if options.picture:
-                take_picture(clone, environment["PORT"], options.picture)
-            elif options.tour:
                 take_tour(clone, environment["PORT"], options.tour)
             else:
                 for page in find_pages():

@@ -1,4 +1,4 @@
-"""The pictures of docs/tour.md: pages of the demo, as its user sees them."""
+"""The pictures of README.md and docs/tour.md: pages of the demo, as its user sees them."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -351,7 +351,7 @@ def test_the_page_of_a_goal_that_waits_names_the_one_that_decides(
 
     page = words(page_of(mine, goal))
 
-    assert "it waits: \N{LEFT DOUBLE QUOTATION MARK}7 % by" in page
+    assert "it waits: \N{LEFT DOUBLE QUOTATION MARK} 7 % by" in page
     assert "has the higher priority and sets the factor" in page
 
 
@@ -493,7 +493,8 @@ def test_the_table_has_the_days_of_the_chart(mine: Client, goal: FinancialGoal) 
 
     page = words(page_of(mine, goal, "table/"))
 
-    assert "+1 %" in page
+    assert "In %, after the last change of each day" in page
+    assert " +1 " in page
     assert "Hard floor" in page
 
 

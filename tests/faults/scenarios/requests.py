@@ -60,7 +60,7 @@ def _run(
     for number, fault in enumerate(faults, start=1):
         crowd.start()
         crowd.await_answers(REQUESTS * number // (len(faults) + 1))
-        report.expect(not crowd.has_stopped_by_itself, "no answer before any fault")
+        report.expect_none(crowd.stopped_by_themselves, "no answer before any fault")
         what = fault(stand)
         crowd.pause()
         _look(stand, crowd, report, what)
