@@ -258,8 +258,7 @@ def lay_states(question: Question, share: float = 1.0) -> States:
     In a `share` of the time.
     """
     rules = question.rules
-    daily = rules.daily_loss is not None
-    extra = rules.moves + daily + (rules.min_trading_days > 0)
+    extra = rules.moves + (rules.daily_loss is not None) + (rules.min_trading_days > 0)
     trades = (question.days or LONG) * question.trades_per_day
     seconds = SECONDS[min(extra, 2)] * share
     known = question.factors
@@ -292,8 +291,6 @@ def lay_states(question: Question, share: float = 1.0) -> States:
         for parts, stride in LATTICES:
             if parts > 1 and rules.headroom_share is None:
                 continue
-            if stride > STRIDE_DAILY and daily:
-                continue
             if parts > 1 and (top - bottom) * parts > unit * MOST_NODES:
                 continue
             states = States(question, unit / parts, stride)
@@ -305,6 +302,7 @@ def lay_states(question: Question, share: float = 1.0) -> States:
     step = question.outcomes.typical_step(float(question.factors[-1])) / COARSEST
     widest = (top - start) or (start - bottom) or 1.0
     step = min(max(step, (top - bottom) / MOST_NODES), widest)
+    daily = rules.daily_loss is not None
     stride = STRIDE_DAILY if daily else STRIDE[min(extra, 2)]
     found = None
     while True:

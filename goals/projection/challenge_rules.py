@@ -252,10 +252,9 @@ class Seen:
         return Seen(self.question, *(part[which] for part in parts))
 
     def ends_of(self, factors: Floats) -> Indices:
-        """How many outcomes breach, do not reach the goal, and end the day.
+        """How many outcomes breach, end the day, and do not reach the goal.
 
-        `factors` of shape (n, choices); the result has two of these, or all three where
-        a day may end.
+        `factors` of shape (n, choices); the result has three of these.
         """
         question = self.question
         values = np.sort(question.outcomes.values)
@@ -263,19 +262,16 @@ class Seen:
         at_risk = question.outcomes.base_risk * factors
         at_risk = np.maximum(at_risk if question.of_start else at_risk * equity, 1e-300)
         hard, daily = self.floor, self.daily_floor
-        ends_day = question.rules.daily_on_breach == "halt_day"
-        if not ends_day:
+        if question.rules.daily_on_breach == "fail":
             hard = np.maximum(hard, daily)
-        to_goal = (question.goal - TOUCH - equity) / at_risk
-        to_hard = (hard[:, None] + TOUCH - equity) / at_risk
         ends = [
-            np.searchsorted(values, to_hard, "right"),
-            np.searchsorted(values, to_goal),
+            np.searchsorted(
+                values, (level[:, None] + TOUCH - equity) / at_risk, "right"
+            )
+            for level in (hard, daily)
         ]
-        if ends_day and question.rules.daily_loss is not None:
-            to_daily = (daily[:, None] + TOUCH - equity) / at_risk
-            ends.append(np.searchsorted(values, to_daily, "right"))
-        return np.array(ends)
+        to_goal = (question.goal - TOUCH - equity) / at_risk
+        return np.array([*ends, np.searchsorted(values, to_goal)])
 
     @property
     def passed(self) -> Flags:

@@ -2,8 +2,7 @@
 
 Between nodes values are read by linear interpolation, which keeps the mean and the
 variance of a step (`land`). In the cells that hold the goal and the floor a step counts
-as reaching them if it does, exactly, and else as on the line through the two nodes on
-this side. Where
+as reaching them if it does, exactly, and else as ending on the node on this side. Where
 a step stands for several trades, goal and floor count as nearer by `drawn`.
 """
 
@@ -177,7 +176,7 @@ class Trade:
     ) -> tuple[Indices, Indices, Floats]:
         """Upwards (side 1), or mirrored: nodes count downwards then."""
         states = self.states
-        first = states.first
+        first = states.first.reshape(-1)
         # The last node before the end, and how far beyond it that is.
         last = np.ceil(level).astype(np.intp) - 1
         cells = int(np.ceil(drawn.max())) + 1
@@ -192,21 +191,15 @@ class Trade:
         at = cell, row, factor, outcome
         share, chance = landing.share[factor, outcome], self.chances[outcome]
         on_last = cell == 0
-        # What misses the end is read by the line through the two nodes before it.
-        beyond = np.where(
-            on_last & ~touches[at], (reach - last[:, None, None])[at], 0.0
-        )
-        lower = np.where(on_last, touches[at] - share - beyond, 1 - share) * chance
+        lower = chance * np.where(on_last, touches[at] - share, 1 - share)
         further = ~on_last
         place = self._place(row, column[at], factor)
         node = side * (last[row] - cell) - first[row] + self.below
         # Of a cell before the last one the node after it, too.
-        place = np.concatenate([place, place[further], place[on_last]])
-        node = np.concatenate([node, node[further] + side, node[on_last] - side])
-        row = np.concatenate([row, row[further], row[on_last]])
-        lower = np.concatenate(
-            [lower, (chance * share)[further], (chance * beyond)[on_last]]
-        )
+        place = np.concatenate([place, place[further]])
+        node = np.concatenate([node, node[further] + side])
+        row = np.concatenate([row, row[further]])
+        lower = np.concatenate([lower, (chance * share)[further]])
         used = np.abs(lower) > NOTHING
         place, node, row, lower = place[used], node[used], row[used], lower[used]
         wide = self.to.shape[1]
@@ -246,7 +239,7 @@ class Given:
         at = np.arange(rounded.size) if where is None else where
         row, column = np.divmod(at[:, None], states.width)
         block, layer = np.divmod(row, states.layers)
-        first, floor = states.first[layer], trade.floor[layer]
+        first, floor = states.first.reshape(-1)[layer], trade.floor[layer]
         # With days missing the goal is no end.
         has_days = block == states.days_needed
         goal = np.where(has_days, states.goal_place, np.inf)
@@ -254,11 +247,12 @@ class Given:
         reach = node + landing.exact.take(which, axis=0)
         place = node + landing.cells.take(which, axis=0)
         share = landing.share.take(which, axis=0)
-        # In the cells of the ends by the line through the two nodes on this side.
-        before_goal, in_floor = place == np.ceil(goal) - 1, place == np.floor(floor)
-        share += 1.0 * before_goal - in_floor
+        # In the cells of the ends: the node on this side.
+        share[place == np.ceil(goal) - 1] = 0.0
+        in_floor = place == np.floor(floor)
+        share[in_floor] = 0.0
         wide = trade.to.shape[1]
-        place = place + in_floor - before_goal - first + trade.below
+        place = place + in_floor - first + trade.below
         place = np.clip(place, 0, wide - 2) + row * wide
         near = step.drawn * given[:, None]
         moves = (given > 0)[:, None]
@@ -278,7 +272,6 @@ class Given:
         # Under headroom nothing is left to win just above the floor, where all that
         # may be risked is nothing: in its cell the node on this side counts by a line.
         near_floor = in_floor & (place < ends) & states.fades[layer] & (floor < goal)
-        share[near_floor] = 0.0
         state, outcome = np.nonzero(near_floor)
         way = (np.floor(floor) + 1 - floor)[state, 0]
         short = 1 - (reach - floor)[near_floor] / way

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import lru_cache
 from hashlib import sha256
 
 import numpy as np
@@ -28,7 +28,6 @@ from goals.projection.policy_tables import DeadlineTable, solve
 from goals.projection.streaks import Streaks, measure_streaks
 from goals.projection.suggestions import FEW_EXPECTED, MOST_SUGGESTED, suggest
 from goals.projection.trades_left import TradesLeft
-from goals.projection.types import Floats
 from mastertrade.values.money import RATIO, round_to
 
 PROBABILITY = (8, 6)
@@ -145,7 +144,6 @@ def _answer(asked: _Question) -> ProjectionFigures:
         most_trades=MOST_SUGGESTED if policy.table is None else MOST_SOLVED,
         probability=found.probability,
         reads_time=policy.reads_time,
-        solved=None if policy.table is None else partial(_solve_toward, policy),
     )
     is_part = trades.expected < 1
     return ProjectionFigures(
@@ -263,16 +261,6 @@ def _policy_toward(policy: GoalPolicy, trades: int, target: float) -> GoalPolicy
         return replace(policy, path=path)
     asked, each = policy.table.inputs.toward(trades, path.goal_return).roughly(trades)
     return replace(policy, path=path, table=solve(asked), trades_a_row=each)
-
-
-def _solve_toward(
-    policy: GoalPolicy, trades: int, target: float
-) -> tuple[Floats, Floats]:
-    """The probability by trades left of the table that the goal would have then."""
-    then = _policy_toward(policy, trades, target)
-    assert then.table is not None  # the policy has one
-    at, chances = then.table.curve(float(policy.path.equity))
-    return at * then.trades_a_row, chances
 
 
 def _fan(

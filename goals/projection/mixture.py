@@ -35,9 +35,9 @@ from goals.projection.trades_left import MOST_COUNT, TradesLeft
 from goals.projection.types import Floats
 from goals.projection.walks import walk
 
-# Walks of up to 60 trades, twice as many of few kinds of outcomes, half for the ends of
-# a band; of more trades fewer, and of more than `MOST_MIXED` none.
-PATHS, FEWEST, MOST_MIXED = 1 << 12, 1 << 11, 480
+# Walks of up to 60 trades, twice as many of few kinds of outcomes, a quarter for the
+# ends of a band; of more trades fewer, and of more than `MOST_MIXED` none.
+PATHS, FEWEST, MOST_MIXED = 1 << 13, 1 << 11, 480
 # Beginnings of a day that are told apart.
 MOST_PHASES = 4
 # Numbers of trades that a policy is walked for which reads how many are left.
@@ -137,7 +137,7 @@ class Walked:
     ) -> float:
         """By walks that end at random, of a policy that reads how many are expected."""
         numbers, weights = left.chances()
-        paths = PATHS * (1 + is_coarse(drawn)) // (1 if counts > FEW_NODES else 2)
+        paths = PATHS * (1 + is_coarse(drawn)) // (1 if counts > FEW_NODES else 4)
         paths = max(int(paths * min(MOST_SINGLE / float(numbers[-1]), 1.0)), FEWEST)
         places = (np.arange(paths) + 0.5) / paths
         ends = numbers[
@@ -178,7 +178,7 @@ class Walked:
                 self.goal_return,
                 self.equity,
                 factors_of(self.policy, steps, self.goal_return, level, self.equity),
-                paths=4 * PATHS // min(day, MOST_PHASES),
+                paths=2 * PATHS // min(day, MOST_PHASES),
             )
             if came is None:
                 return None

@@ -195,20 +195,17 @@ class DeadlineTable:
         self, trades_left: int, equity: Decimal, *seen: float
     ) -> Decimal:
         """The probability of touching the goal from there under this policy (ratio)."""
-        trades, chances = self.curve(float(equity), *seen)
-        return round_to(Decimal(float(np.interp(trades_left, trades, chances))), (8, 6))
-
-    def curve(self, equity: float, *seen: float) -> tuple[Floats, Floats]:
-        """Numbers of trades left, from none, and that probability with each."""
         plan, policy = self._laid
-        states, trades = policy.states, np.append(0.0, plan.trades)
-        at, water, profit = self._scaled(*(np.array([one]) for one in (equity, *seen)))
+        states = policy.states
+        given = [np.array([one]) for one in (float(equity), *seen)]
+        at, water, profit = self._scaled(*given)
         if self._is_over(at, water)[0]:
-            at_goal = at[0] >= states.question.goal - 1e-12
-            return trades, np.full(trades.shape, float(at_goal))
+            return Decimal(int(at[0] >= states.question.goal - 1e-12))
         tables = self.chances.reshape(len(self.chances), -1)
         here = Seen(states.question, at, at - profit, water, np.zeros(1))
-        return trades, np.append(0.0, states.read(tables, here) / CHANCES)
+        known = np.append(0.0, states.read(tables, here))
+        chance = float(np.interp(trades_left, np.append(0.0, plan.trades), known))
+        return round_to(Decimal(chance) / CHANCES, (8, 6))
 
     def pack(self) -> bytes:
         """The table without its inputs, compressed."""

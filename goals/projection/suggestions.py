@@ -6,7 +6,6 @@ the other, and the policy is the one that the goal would have then.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
 from math import exp, log, log1p
 from statistics import NormalDist
 from typing import TypeAlias
@@ -42,8 +41,6 @@ MOST_TARGETS = 12
 STANDARD = NormalDist()
 # Probabilities nearer to 0 or 1 than this say only on which side of even they are.
 RAREST = 1e-4
-# And nearer than this they say nothing of how far a table is off.
-TOLD = 0.02
 # From one target tried to the next at most this factor farther, or nearer.
 FARTHEST = 4.0
 # Half of all driftless walks touch what is this many deviations of their end away.
@@ -55,9 +52,6 @@ HIGHEST = log(1e6)
 
 # (trades left, goal_return) → the policy of a goal that had them.
 PolicyMaker: TypeAlias = Callable[[int, float], Policy]
-# The same → numbers of trades up to those, and the probability with each, where the
-# policy is a table that knows them.
-Solver: TypeAlias = Callable[[int, float], tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +77,6 @@ def suggest(
     most_trades: int = MOST_SUGGESTED,
     probability: float | None = None,
     reads_time: bool = True,
-    solved: Solver | None = None,
 ) -> Suggestion:
     """The deadline, and the target, at which the probability is 50 %.
 
@@ -92,16 +85,11 @@ def suggest(
     probable as not with the trades left; it may lie beyond the goal. `policy_for` gives
     the policy for a number of trades left and a target. `probability` is that of the
     goal as it is, where it is known: the searches begin from there. Of random trades
-    left the deadline is the expected number, dispersed as they are. With `solved` they
-    are found by it, and set right by what it is off by: a target by one walk, trades by
-    the `probability`.
+    left the deadline is the expected number, dispersed as they are.
     """
     expected = round(expected_trades(trades_left))
     check_question(expected, goal_return, level_of(stop_loss), 0.0, equity)
     drawn = edge.tilted(edge.shrunk_mean)
-    dispersion = None
-    if isinstance(trades_left, TradesLeft):
-        dispersion = trades_left.dispersion
 
     def walked(trades: int, target: float) -> Walked:
         return Walked(
@@ -116,12 +104,6 @@ def suggest(
         )
 
     def curve(trades: int) -> tuple[Floats, Floats]:
-        if solved is not None:
-            at, found = solved(trades, goal_return)
-            if probability is None or not TOLD < probability < 1 - TOLD:
-                return at, found
-            own = _mix(at, found, expected, dispersion)
-            return at, _shift(found, _deviate(probability) - _deviate(own))
         nodes = SUGGESTING_NODES if trades > FEW_TRADES else COARSE_NODES
         return walked(trades, goal_return).curve(drawn, trades, nodes=nodes)
 
@@ -135,31 +117,21 @@ def suggest(
 
     if goal_return <= max(equity - 1, 0.0):
         return Suggestion(None, None)
-    drift = max(edge.shrunk_mean, 0.0) * expected
-    spread = edge.bounds.deviation * expected**0.5
-
-    def find(
-        chance: Callable[[float], float], known: tuple[float, float] | None
-    ) -> float | None:
-        return _find_target(chance, equity, drift, spread, known)
-
-    known = None if probability is None else (goal_return, probability)
     found = None
-    if expected > 0 and solved is None:
-        found = find(chance, known)
-    elif expected > 0 and solved is not None:
-        at_known = cache(partial(_at, solved, expected))
-        found = find(at_known, None)
-        if found is not None:
-            own = chance(found)
-            off = _deviate(own) - _deviate(at_known(found))
-            found = find(
-                lambda target: float(_shift(np.array([at_known(target)]), off)[0]),
-                (found, own),
-            )
+    if expected > 0:
+        found = _find_target(
+            chance,
+            equity,
+            max(edge.shrunk_mean, 0.0) * expected,
+            edge.bounds.deviation * expected**0.5,
+            None if probability is None else (goal_return, probability),
+        )
     fewest = 0
     if probability is not None and probability < EVEN:
         fewest = expected
+    dispersion = None
+    if isinstance(trades_left, TradesLeft):
+        dispersion = trades_left.dispersion
     return Suggestion(
         trades_left=_find_trades(curve, fewest, most_trades, dispersion),
         goal_return=found,
@@ -235,7 +207,7 @@ def _find_target(
             probability = known[1]
         else:
             probability = chance(exp(today + distance) - 1)
-        deviate = _deviate(probability)
+        deviate = STANDARD.inv_cdf(min(max(probability, RAREST), 1 - RAREST))
         if probability >= EVEN:
             near = (distance, deviate)
         else:
@@ -256,20 +228,6 @@ def _find_target(
             guess = min(max(guess, distance / FARTHEST), distance * FARTHEST)
             distance = min(max(guess, nearest), farthest)
     return None if near is None else exp(today + near[0]) - 1
-
-
-def _at(solved: Solver, trades: int, target: float) -> float:
-    return float(np.interp(trades, *solved(trades, target)))
-
-
-def _deviate(probability: float) -> float:
-    return STANDARD.inv_cdf(min(max(probability, RAREST), 1 - RAREST))
-
-
-def _shift(chances: Floats, off: float) -> Floats:
-    """These probabilities with deviates that are larger by so much."""
-    moved = [STANDARD.cdf(_deviate(chance) + off) for chance in chances.tolist()]
-    return np.array(moved)
 
 
 def _split(near: tuple[float, float], far: tuple[float, float], tries: int) -> float:
