@@ -1,4 +1,4 @@
-"""The pictures of README.md and docs/tour.md: pages of the demo, as its user sees them."""
+"""The pictures of README.md and docs/tour.md: what the demo's user sees."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ from playwright.sync_api import Page, sync_playwright
 from tests.attack.site import LOOPBACK
 from tests.browser.conftest import find_chromium
 
-SIZE = {"width": 1200, "height": 900}
+SIZE = {"width": 1280, "height": 940}
 # A file whose columns are to be mapped, as a broker writes one.
 FILE = {
     "name": "my-broker.csv",

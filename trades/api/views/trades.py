@@ -157,13 +157,7 @@ class CloseTradeView(APIView):
 class AddToTradeView(APIView):
     subject = (Trade, "user_id")
     refusals = {
-        "POST": (
-            IdempotencyConflict,
-            OutOfRange,
-            PortfolioRuined,
-            TradeNotOpen,
-            TradingHalted,
-        )
+        "POST": (IdempotencyConflict, OutOfRange, PortfolioRuined, TradeNotOpen)
     }
 
     @extend_schema(
