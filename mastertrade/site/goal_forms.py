@@ -284,15 +284,12 @@ def _in_risks(pct: Decimal | None, risk_pct: Decimal | None) -> Decimal | None:
     return None if pct is None or not risk_pct else pct / risk_pct
 
 
-def wrong_in(form: GoalForm) -> list[tuple[str, list[str]]]:
+def wrong_in(form: GoalForm) -> list[tuple[str, str]]:
     """Labels and errors; none while nothing was said yet of how much."""
     if not (form["target_value"].data or "").strip():
         return []
     return [
-        (
-            str(form[name].label) if name in form.fields else "",
-            [str(one) for one in errors],
-        )
+        (str(form[name].label) if name in form.fields else "", list(errors))
         for name, errors in form.errors.items()
     ]
 
