@@ -289,7 +289,10 @@ def wrong_in(form: GoalForm) -> list[tuple[str, str]]:
     if not (form["target_value"].data or "").strip():
         return []
     return [
-        (str(form[name].label) if name in form.fields else "", list(errors))
+        (
+            str(form[name].label) if name in form.fields else "",
+            " ".join(map(str, errors)),
+        )
         for name, errors in form.errors.items()
     ]
 
