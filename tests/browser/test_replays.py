@@ -4,12 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from goals.tests.factories import PortfolioFactory
-from tests.browser.pages import HEIGHT, THEMES, WIDTHS, sign_in_by_cookie
-from tests.browser.test_pages import PICTURES, SERIOUS, WIDER_THAN_THE_SCREEN
+from tests.browser.pages import (
+    HEIGHT,
+    THEMES,
+    WIDER_THAN_THE_SCREEN,
+    WIDTHS,
+    serious_violations,
+    sign_in_by_cookie,
+)
+from tests.browser.test_pages import PICTURES
 from trades.models import ReplayRun, UserJob
 from trades.tests.jobs.worker import do
 
@@ -33,9 +39,7 @@ def look_at(page: Page, name: str) -> None:
             if PICTURES:
                 target = Path(PICTURES) / f"replays-{name}-{width}-{theme}.png"
                 page.screenshot(path=target, full_page=True)
-            found = Axe().run(page).response["violations"]
-            serious = [one["id"] for one in found if one["impact"] in SERIOUS]
-            assert serious == [], (name, width, theme)
+            assert serious_violations(page) == [], (name, width, theme)
 
 
 def test_a_replay_is_run_read_compared_and_deleted(

@@ -28,7 +28,7 @@ from trades.services.daily import (
 BLOCK, PROJECTIONS = "daily_block", "projections"
 # Portfolios in a job, so that it lasts a few seconds: rolled over and written down at
 # some 40 a second, projected at some five.
-IN_BLOCK, IN_PROJECTIONS = 100, 20
+IN_BLOCK, IN_PROJECTIONS = 100, 5
 TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtext('blocks of the daily run'))"
 
 

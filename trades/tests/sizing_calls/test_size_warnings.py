@@ -138,7 +138,7 @@ def test_a_blocked_size_is_no_leverage(trader: Trader):
     assert (answer["verdict"], answer["warnings"]) == ("block", [])
 
 
-def test_the_admin_and_the_home_page_show_the_warnings(
+def test_the_admin_and_the_decision_s_page_show_the_warnings(
     trader: Trader, operator: Client, client: Client
 ):
     trader.post("/api/goals/{goal_id}/sizing/", {"base_size": "1000000"})
@@ -146,7 +146,7 @@ def test_the_admin_and_the_home_page_show_the_warnings(
     words = "The size 1300000 is above the live equity 1000"
     assert words in text_of(operator, "goals_goaladjustmentlog_change", row.pk)
     client.force_login(trader.user)
-    page = client.get(reverse("site:home"), {"portfolio": trader["portfolio_id"]})
+    page = client.get(reverse("site:goal-decision", args=[row.goal_id, row.pk]))
     shown = "The size 1,300,000.00 USDT is above the live equity 1,000.00 USDT"
     assert shown in strip_tags(page.content.decode())
 

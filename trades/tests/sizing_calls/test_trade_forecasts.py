@@ -5,12 +5,14 @@ from decimal import Decimal
 
 import pytest
 
+from goals.decisions.arbitration import GoalState, say_factor
 from goals.models import FinancialGoal, PolicyTable
 from goals.projection import mixture
 from goals.services import policy_tables
 from goals.services.decision_log import decide_again
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade.values import in_text
+from mastertrade.values.jsonable import from_plain
 from mastertrade.values.money import HUNDRED
 from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
@@ -255,11 +257,13 @@ def test_a_goal_that_waits_for_its_table_says_so_and_goes_by_the_ladder():
             policy="deadline_optimal",
             target_value=Decimal(10 + number),
         )
-    again = decide_again(size_all(portfolio))
-    own = {one.goal_id: one for one in again.arbitration.factors}
+    row = size_all(portfolio)
+    own = {one.goal_id: one for one in decide_again(row).arbitration.factors}
     assert own[last.pk].policy_version == "ladder-1"
-    assert "is not solved here, as the goal does not decide" in (own[last.pk].reason)
-    assert "the ladder is used" in own[last.pk].reason
+    inputs = {one["goal_id"]: one for one in row.inputs["goals"]}
+    waiting = say_factor(from_plain(GoalState, inputs[last.pk]))
+    assert "is not solved here, as the goal does not decide" in waiting
+    assert "the ladder is used" in waiting
 
 
 def test_goals_nearly_out_of_reach_are_looked_at_closely_three_at_a_time(monkeypatch):
