@@ -52,7 +52,7 @@ def test_a_newcomer_deposits_on_the_site(
     page.get_by_role("link", name="Deposit", exact=True).click()
     page.get_by_role("dialog").get_by_label("Amount").fill("1000")
     page.get_by_role("button", name="Book it").click()
-    expect(page.get_by_text("Booked on main: 1,000 USD.")).to_be_visible()
+    expect(page.get_by_text("Booked on main: +1,000.00 USD.")).to_be_visible()
     expect(page.get_by_role("link", name="Deposit", exact=True)).to_have_count(0)
     assert complaints == []
 
