@@ -438,3 +438,13 @@ def test_a_file_in_utf_16_comes_in_whatever_its_length(
 
     assert answer.status_code == 302
     assert "Import 1,500 new" in text_of(client.get(answer["Location"]))
+
+
+def test_a_refusal_names_what_is_to_be_chosen_as_the_page_does(
+    client: Client, portfolio: Portfolio
+) -> None:
+    address = check_of(client, portfolio, fills(2).replace("ABCUSD", "ABC"))
+
+    text = text_of(client.get(address))
+
+    assert "or name one for the whole file (“Prices are in”)" in text
