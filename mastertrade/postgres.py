@@ -456,9 +456,11 @@ class Embedded(NamedTuple):
                     )
                 time.sleep(0.005)
         except (KeyboardInterrupt, SystemExit):
-            while child.poll() is None:
-                child.send_signal(signal.SIGINT)
-                time.sleep(0.1)
+            # Not by `poll`: interrupted at its lock, it takes the child for running.
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(child.pid, os.WNOHANG)[0] == 0:
+                    os.kill(child.pid, signal.SIGINT)
+                    time.sleep(0.1)
             raise
         return self._log_tail(written)
 

@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -427,6 +428,34 @@ class TestInterrupted:
         assert not (fresh.home / "data").exists()
         assert fresh.client().query("SELECT 1") == 1
         assert not list(fresh.home.glob("data.new-*"))
+
+    def test_while_python_holds_the_lock_of_its_child(
+        self, clone: Clone, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A signal within `Popen.poll` may leave its lock taken."""
+        real, asked = subprocess.Popen.poll, []
+
+        def poll(child: Any) -> int | None:
+            if asked or "postgres" not in str(child.args):
+                return real(child)
+            asked.append(child)
+            child._waitpid_lock.acquire()
+            raise KeyboardInterrupt
+
+        def fail(*_: object) -> None:
+            pytest.fail("still waits for PostgreSQL")
+
+        monkeypatch.setattr(subprocess.Popen, "poll", poll)
+        before = signal.signal(signal.SIGALRM, fail)
+        signal.alarm(20)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                clone.embedded.serve()
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+        with pytest.raises(ProcessLookupError):
+            os.kill(asked[0].pid, 0)
 
     def test_before_it_answers(self, clone: Clone) -> None:
         real = clone.embedded.find_programs()

@@ -309,7 +309,7 @@ def test_the_home_page_shows_the_demo_apart_and_says_what_it_is(
     made = make(user, timezone.now()).portfolio
     page = client.get(HOME).content.decode()  # nothing else has money
     assert "Demo: recorded daily prices" in page
-    for words in ("3 % by ", "22,500</span> USD by ", 'data-label="Entry"'):
+    for words in ("3 %</span> by ", "22,500</span> USD by ", 'data-label="Entry"'):
         assert words in page
 
     main = user.portfolios.get(name="main")
