@@ -166,16 +166,6 @@ def calendar_end(goal_type: GoalType, day: date) -> date | None:
     return date(day.year, last_month, monthrange(day.year, last_month)[1])
 
 
-def place_in_year(goal_type: GoalType, day: date) -> int:
-    """How many of the type's calendar periods come before the day's in its year.
-
-    0 for days and weeks: there are too many to be lined up year by year.
-    """
-    if goal_type.calendar not in MONTHS:
-        return 0
-    return (day.month - 1) // MONTHS[goal_type.calendar]
-
-
 def following_period(
     goal_type: GoalType, start_date: date, target_date: date, time_zone: str
 ) -> tuple[date, date]:

@@ -130,10 +130,6 @@ class GoalAlert(models.Model):
     def shown_text(self) -> Text:
         return Text.of_stored(self.text, self.marks.get("text", ()))
 
-    @property
-    def is_critical(self) -> bool:
-        return self.severity == Severity.CRITICAL
-
 
 class AlertChannel(models.Model):
     """Where a user's alerts go.

@@ -21,7 +21,6 @@ from goals.decisions.periods import DayPart, following_part
 from goals.decisions.progress import PortfolioFigures
 from goals.models import LedgerDay, Portfolio
 from goals.services.figures import arrays_of, table_of
-from mastertrade.db.raw_sql import columns_of, load
 from mastertrade.values.exceptions import DomainError, InsufficientEquity, OutOfRange
 
 MICROSECOND = timedelta(microseconds=1)
@@ -126,32 +125,6 @@ def newest_days(portfolio: Portfolio, at: datetime) -> list[LedgerDay]:
     Three: that one, the other part of its trading day, and one before that day.
     """
     return list(_up_to(portfolio, portfolio.day_part(at))[:3])
-
-
-NEWEST_DAYS = f"""
-SELECT {columns_of(LedgerDay, "d")}
-FROM unnest(%s::bigint[], %s::date[], %s::int[]) AS wanted(portfolio_id, day, part)
-CROSS JOIN LATERAL (
-    SELECT * FROM ledger_days l
-    WHERE l.portfolio_id = wanted.portfolio_id
-      AND (l.day, l.part) <= (wanted.day, wanted.part)
-    ORDER BY l.day DESC, l.part DESC LIMIT 3
-) d
-ORDER BY d.day DESC, d.part DESC
-"""
-
-
-def newest_days_of(
-    portfolios: Sequence[Portfolio], at: datetime
-) -> dict[int, list[LedgerDay]]:
-    """The same of each portfolio by its key, in one statement."""
-    parts = [one.day_part(at) for one in portfolios]
-    keys = [one.pk for one in portfolios]
-    asked = [keys, [part.day for part in parts], [part.part for part in parts]]
-    found: dict[int, list[LedgerDay]] = {key: [] for key in keys}
-    for row in load(LedgerDay, NEWEST_DAYS, asked):
-        found[row.portfolio_id].append(row)
-    return found
 
 
 def _up_to(portfolio: Portfolio, part: DayPart) -> QuerySet[LedgerDay]:

@@ -1,6 +1,6 @@
 """A portfolio's floors now and at any past time, and what they are measured from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -29,7 +29,7 @@ from goals.enums import (
 )
 from goals.models import LedgerDay, Portfolio
 from goals.services.day_trades import read_day_trades
-from goals.services.days import account_before, newest_days, newest_days_of
+from goals.services.days import account_before, newest_days
 from goals.services.limit_history import (
     follows_peak,
     read_history,
@@ -80,29 +80,6 @@ def read_floors(
 def drawdown_floors(figures: "FiguresAt", now: datetime) -> FloorFigures:
     """The floors but the day's; no statement for the present."""
     return _measure(figures, *limits_at(figures, now), None)
-
-
-def floors_of_each(
-    many: Sequence["FiguresAt"], now: datetime
-) -> Mapping[int, FloorFigures]:
-    """All floors of present figures, by the portfolio's key.
-
-    One statement for all that have a daily limit. A day within which limits changed,
-    a person resumed or the first money came is walked, by some for each.
-    """
-    limited = [one.portfolio for one in many if one.portfolio.daily_loss_limit_pct]
-    rows = newest_days_of(limited, now) if limited else {}
-    floors = {}
-    for figures in many:
-        key = figures.portfolio.pk
-        limits, reference = limits_at(figures, now)
-        day = daily = None
-        if key in rows:
-            day = _figure_day(figures, limits, now, rows[key])
-        if day is not None:
-            daily = measure_daily_floor(limits, day, reference.start)
-        floors[key] = _measure(figures, limits, reference, daily)
-    return floors
 
 
 def _measure(
