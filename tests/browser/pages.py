@@ -1,8 +1,10 @@
 """The pages of the site that a trader may see, found by their addresses."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import (  # type: ignore[import-untyped]
@@ -18,6 +20,9 @@ WIDTHS = (360, 768, 1280)
 THEMES: tuple[Any, ...] = ("light", "dark")
 HEIGHT = 900
 WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth > window.innerWidth"
+# Where pictures of the pages are left, if anywhere.
+PICTURES = os.environ.get("MASTERTRADE_SCREENSHOTS")
+DRAWN = "() => [...document.images].every(one => one.complete && one.naturalWidth > 0)"
 SERIOUS = {"serious", "critical"}
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 # They end the session, or answer what no person reads.
@@ -69,6 +74,20 @@ def serious_violations(page: Page) -> list[str]:
         for one in found
         if one["impact"] in SERIOUS
     ]
+
+
+def look_at(page: Page, name: str) -> None:
+    """At every width, in both themes: drawn, no wider than the screen, accessible."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_function(DRAWN)
+            assert not page.evaluate(WIDER_THAN_THE_SCREEN), (name, width)
+            if PICTURES:
+                target = Path(PICTURES) / f"{name}-{width}-{theme}.png"
+                page.screenshot(path=target, full_page=True)
+            assert serious_violations(page) == [], (name, width, theme)
 
 
 @contextmanager

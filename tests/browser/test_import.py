@@ -7,15 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from goals.tests.factories import PortfolioFactory
-from tests.browser.pages import (
-    HEIGHT,
-    THEMES,
-    WIDER_THAN_THE_SCREEN,
-    WIDTHS,
-    serious_violations,
-    sign_in_by_cookie,
-)
-from tests.browser.test_pages import PICTURES
+from tests.browser.pages import look_at, sign_in_by_cookie
 from trades.models import Trade, UserJob
 from trades.tests.importing import layouts
 from trades.tests.jobs.worker import do
@@ -28,19 +20,6 @@ def files(settings: Any, tmp_path: Path) -> None:
     settings.JOB_FILES = tmp_path / "jobs"
 
 
-def look_at(page: Page, name: str) -> None:
-    """At every width, in both themes: accessible, and no wider than the screen."""
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": HEIGHT})
-        for theme in THEMES:
-            page.emulate_media(color_scheme=theme)
-            assert not page.evaluate(WIDER_THAN_THE_SCREEN), (name, width)
-            if PICTURES:
-                target = Path(PICTURES) / f"import-{name}-{width}-{theme}.png"
-                page.screenshot(path=target, full_page=True)
-            assert serious_violations(page) == [], (name, width, theme)
-
-
 def test_a_file_is_mapped_looked_at_imported_and_undone(
     page: Page, complaints: list[str], live_server: Any, tmp_path: Path
 ) -> None:
@@ -49,23 +28,23 @@ def test_a_file_is_mapped_looked_at_imported_and_undone(
     path = tmp_path / "kraken.csv"
     path.write_text(layouts.KRAKEN_TRADES)
     page.goto("/trades/import/")
-    look_at(page, "file")
+    look_at(page, "import-file")
     page.get_by_label("Drop a file here, or choose one").set_input_files(path)
     page.get_by_role("button", name="Look at the file").click()
     expect(page.get_by_role("heading", name="Columns")).to_be_visible()
     page.get_by_label("Keep this mapping as").fill("Kraken")
-    look_at(page, "check")
+    look_at(page, "import-check")
     page.get_by_role("button", name="Import 2 new").first.click()
     expect(page.get_by_text("Waiting for the worker")).to_be_visible()
-    look_at(page, "waiting")
+    look_at(page, "import-waiting")
 
     do(UserJob.objects.get().pk)
 
     expect(page.get_by_role("heading", name="Imported", exact=True)).to_be_visible()
-    look_at(page, "done")
+    look_at(page, "import-done")
     assert Trade.objects.get().status == "closed"
     page.get_by_role("button", name="Undo it").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Undo it").click()
     expect(page.get_by_text("kraken.csv is undone: 1 trade is void.")).to_be_visible()
-    look_at(page, "undone")
+    look_at(page, "import-undone")
     assert complaints == []

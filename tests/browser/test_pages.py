@@ -1,6 +1,5 @@
 """Every page of the site: for every reader, at every width, from this site alone."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from playwright.sync_api import Page
 
 from tests.browser.pages import (
     HEIGHT,
+    PICTURES,
     THEMES,
     WIDER_THAN_THE_SCREEN,
     WIDTHS,
@@ -22,7 +22,6 @@ from trades.management.demo_portfolio import load_recorded
 from trades.services.demo import renew_demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-PICTURES = os.environ.get("MASTERTRADE_SCREENSHOTS")
 WITHOUT_A_USER = ["/login/", "/nothing/"]
 
 

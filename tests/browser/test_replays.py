@@ -7,39 +7,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from goals.tests.factories import PortfolioFactory
-from tests.browser.pages import (
-    HEIGHT,
-    THEMES,
-    WIDER_THAN_THE_SCREEN,
-    WIDTHS,
-    serious_violations,
-    sign_in_by_cookie,
-)
-from tests.browser.test_pages import PICTURES
+from tests.browser.pages import look_at, sign_in_by_cookie
 from trades.models import ReplayRun, UserJob
 from trades.tests.jobs.worker import do
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-DRAWN = "() => [...document.images].every(one => one.complete && one.naturalWidth > 0)"
 
 
 @pytest.fixture(autouse=True)
 def files(settings: Any, tmp_path: Path) -> None:
     settings.JOB_FILES = tmp_path / "jobs"
-
-
-def look_at(page: Page, name: str) -> None:
-    """At every width, in both themes: accessible, drawn, no wider than the screen."""
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": HEIGHT})
-        for theme in THEMES:
-            page.emulate_media(color_scheme=theme)
-            page.wait_for_function(DRAWN)
-            assert not page.evaluate(WIDER_THAN_THE_SCREEN), (name, width)
-            if PICTURES:
-                target = Path(PICTURES) / f"replays-{name}-{width}-{theme}.png"
-                page.screenshot(path=target, full_page=True)
-            assert serious_violations(page) == [], (name, width, theme)
 
 
 def test_a_replay_is_run_read_compared_and_deleted(
@@ -59,33 +36,33 @@ def test_a_replay_is_run_read_compared_and_deleted(
     page.get_by_role("button", name="Replay").click()
     expect(page.get_by_text("Must be above 0.")).to_be_visible()
     expect(page.get_by_label("From", exact=True)).to_have_value("2008-07-01")
-    look_at(page, "form")
+    look_at(page, "replays-form")
     page.get_by_label("How much", exact=True).fill("3")
     page.get_by_role("button", name="Replay").click()
     expect(page.get_by_text("2 replays are under way.")).to_be_visible()
     expect(page.get_by_text("Waiting for the worker")).to_have_count(2)
-    look_at(page, "under-way")
+    look_at(page, "replays-under-way")
 
     for job in UserJob.objects.order_by("pk"):
         do(job.pk)
 
     expect(page.get_by_role("heading", name="Under way")).to_have_count(0)
-    look_at(page, "list")
+    look_at(page, "replays-list")
     page.get_by_role("link", name="MSFT", exact=True).first.click()
     expect(page.get_by_text("Simulated.")).to_be_visible()
     page.get_by_text("Every month, the newest first").click()
-    look_at(page, "report")
+    look_at(page, "replays-report")
     page.get_by_role("link", name="Replays").first.click()
 
     for box in page.get_by_role("checkbox").all():
         box.check()
     page.get_by_role("button", name="Show the chosen together").click()
     expect(page.get_by_role("heading", name="2 replays together")).to_be_visible()
-    look_at(page, "together")
+    look_at(page, "replays-together")
 
     page.get_by_role("link", name="Replays").first.click()
     page.get_by_role("link", name="Compare the policies").click()
-    look_at(page, "comparison-form")
+    look_at(page, "replays-comparison-form")
     page.get_by_label("On the outcomes of").select_option("case:modest-edge")
     page.get_by_text("Factors, guard, and how many walks").click()
     page.get_by_label("Simulated walks of each").fill("2000")
@@ -93,7 +70,7 @@ def test_a_replay_is_run_read_compared_and_deleted(
     expect(page.get_by_text("Waiting for the worker")).to_be_visible()
     do(UserJob.objects.latest("pk").pk)
     expect(page.get_by_role("rowheader", name="Deadline optimal")).to_have_count(2)
-    look_at(page, "comparison")
+    look_at(page, "replays-comparison")
 
     page.get_by_role("link", name="Replays").first.click()
     page.get_by_role("button", name="Delete").first.click()
