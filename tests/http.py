@@ -21,6 +21,7 @@ from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 from django.urls import Resolver404
 from django.utils import timezone
+from django.utils.html import strip_tags
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient, ForceAuthClientHandler
 from rest_framework.throttling import SimpleRateThrottle
@@ -394,6 +395,11 @@ def rows_of(user: User | None = None) -> dict[str, list[Any]]:
             found = found.filter(user=user)
         rows[model._meta.db_table] = list(found.values())
     return rows
+
+
+def words(page: str) -> str:
+    """What a page says, without its elements."""
+    return " ".join(strip_tags(page.replace("<", " <")).split())
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import strip_tags
 
 from goals.enums import GoalStatus, GoalType, NumberFormat
 from goals.models import (
@@ -28,6 +27,7 @@ from goals.tests.factories import (
     achieve,
     fail,
 )
+from tests.http import words
 from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import book_profit
 
@@ -83,10 +83,6 @@ def page_of(client: Client, goal: FinancialGoal, part: str = "") -> str:
     answer = client.get(reverse("site:goal", args=[goal.pk]) + part)
     assert answer.status_code == 200
     return answer.content.decode()
-
-
-def words(page: str) -> str:
-    return " ".join(strip_tags(page.replace("<", " <")).split())
 
 
 @pytest.mark.parametrize("part", PARTS)

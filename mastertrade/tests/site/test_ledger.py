@@ -12,11 +12,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import strip_tags
 
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory, UserFactory
 from mastertrade.site import ledger
+from tests.http import words
 from trades.booking.void import void_trade
 from trades.enums import Side
 from trades.models import Trade
@@ -37,10 +37,6 @@ def portfolio() -> Portfolio:
 def mine(client: Client, portfolio: Portfolio) -> Client:
     client.force_login(portfolio.user)
     return client
-
-
-def words(page: str) -> str:
-    return " ".join(strip_tags(page.replace("<", " <")).split())
 
 
 def page_of(client: Client, portfolio: Portfolio, **asked: Any) -> str:

@@ -9,12 +9,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import strip_tags
 
 from goals.models import Portfolio
 from goals.services.resuming import resume_trading
 from goals.tests.factories import PortfolioFactory, UserFactory
 from mastertrade.site.performance_chart import SIZES
+from tests.http import words
 from trades.decisions.obedience import FEWEST_DAYS
 from trades.tests.factories import TradeFactory, book_profit, import_profits
 
@@ -45,10 +45,6 @@ def page_of(client: Client, portfolio: Portfolio, **asked: str) -> str:
     answer = client.get(PATH, {"portfolio": portfolio.pk, **asked})
     assert answer.status_code == 200
     return answer.content.decode()
-
-
-def words(page: str) -> str:
-    return " ".join(strip_tags(page.replace("<", " <")).split())
 
 
 def test_another_users_portfolio_is_not_found(

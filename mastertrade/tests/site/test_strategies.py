@@ -11,7 +11,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import strip_tags
 
 from goals.models import FinancialGoal, Portfolio
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
@@ -19,7 +18,7 @@ from strategies.enums import StrategyStatus
 from strategies.models import StrategyInstance
 from strategies.services import update_strategy
 from strategies.tests.factories import StrategyFactory
-from tests.http import make_replay, nothing_changes
+from tests.http import make_replay, nothing_changes, words
 from trades.sizing_calls import records
 from trades.sizing_calls.decide import plan_next_trade, select_strategy
 from trades.tests.factories import book_profit, import_profits
@@ -68,10 +67,6 @@ def page_of(client: Client, portfolio: Portfolio, **asked: Any) -> str:
     answer = client.get(PATH, {"portfolio": portfolio.pk, **asked})
     assert answer.status_code == 200
     return answer.content.decode()
-
-
-def words(page: str) -> str:
-    return " ".join(strip_tags(page.replace("<", " <")).split())
 
 
 def test_the_ranking_is_that_of_the_sizing_call(

@@ -11,12 +11,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import strip_tags
 
 from goals.models import Portfolio
 from goals.services.resuming import halt_trading
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
-from tests.http import nothing_changes
+from tests.http import nothing_changes, words
 from trades.booking.add import add_to_trade
 from trades.booking.close import close_trade
 from trades.booking.void import void_trade
@@ -39,10 +38,6 @@ def portfolio() -> Portfolio:
 def mine(client: Client, portfolio: Portfolio) -> Client:
     client.force_login(portfolio.user)
     return client
-
-
-def words(page: str) -> str:
-    return " ".join(strip_tags(page.replace("<", " <")).split())
 
 
 def booked(portfolio: Portfolio, profit: int, day: int, **fields: Any) -> Trade:
