@@ -197,7 +197,7 @@ def test_nothing_is_asked_where_one_of_several_is_too_many(
         answer = ask(mine, policies=["ladder", "pace"])
 
     assert answer.status_code == 422
-    assert "You have 1 jobs that have not ended" in text_of(answer)
+    assert "You have 1 job that has not ended" in text_of(answer)
     assert "/api/" not in text_of(answer)
 
 
