@@ -35,7 +35,8 @@ from mastertrade.values.exceptions import InvalidInput
 # A fall below the highest equity so far that counts as deep (ratio).
 DEEP_FALL = 0.10
 LOW_QUANTILE_PCT = 5
-MOST_PATHS = 10_000_000
+# The error of a probability is 0.1 points then; the walks take 100 MB.
+MOST_PATHS = 1_000_000
 MOST_RECORD = 1_000_000
 # Walks at a time, and draws at a time where there are many trades.
 CHUNK = 1 << 14
@@ -153,8 +154,8 @@ class _Draws:
 class _Part:
     reached: int
     stopped: int
+    fallen: int
     ends: Floats
-    falls: Floats
     held: int
     asked: int
 
@@ -219,7 +220,8 @@ def _walk(
         halted |= equity <= stop + TOLERANCE
         if guarded:
             record = record.after(growth)
-    return _Part(int(reached.sum()), int(halted.sum()), equity, fall, held, asked)
+    fallen = int((fall > DEEP_FALL + TOLERANCE).sum())
+    return _Part(int(reached.sum()), int(halted.sum()), fallen, equity, held, asked)
 
 
 def _guard(question: Question, factors: Floats, record: Records) -> Floats:
@@ -232,7 +234,6 @@ def _summarise(
     policy: PolicyName, guarded: bool, parts: list[_Part], exact: float | None
 ) -> Result:
     ends = np.concatenate([part.ends for part in parts])
-    falls = np.concatenate([part.falls for part in parts])
     asked = sum(part.asked for part in parts)
     return Result(
         policy=policy,
@@ -242,7 +243,7 @@ def _summarise(
         stop_probability=sum(part.stopped for part in parts) / ends.size,
         mean_end=float(ends.mean()),
         low_end=float(np.percentile(ends, LOW_QUANTILE_PCT)),
-        deep_fall_probability=float((falls > DEEP_FALL + TOLERANCE).mean()),
+        deep_fall_probability=sum(part.fallen for part in parts) / ends.size,
         held_share=sum(part.held for part in parts) / max(asked, 1),
     )
 

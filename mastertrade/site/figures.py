@@ -31,6 +31,8 @@ SEPARATORS = {
     NumberFormat.COMMA: (".", ","),
     NumberFormat.SPACE: ("\N{NO-BREAK SPACE}", ","),
 }
+# It stays on the line of its number.
+PERCENT_SIGN = "\N{NO-BREAK SPACE}%"
 ONE_PLACE = 1
 QUOTED = "\N{LEFT DOUBLE QUOTATION MARK}{}\N{RIGHT DOUBLE QUOTATION MARK}"
 NO_TITLES: Mapping[int, SafeString] = {}
@@ -156,7 +158,7 @@ def places(value: Decimal, count: int) -> str:
 
 def percent(value: Decimal | None) -> str:
     """A percentage to one place, and to more where it is below 0.1."""
-    return "not known" if value is None else f"{decimals(value)} %"
+    return "not known" if value is None else f"{decimals(value)}{PERCENT_SIGN}"
 
 
 def signed_percent(value: Decimal) -> str:
@@ -166,7 +168,7 @@ def signed_percent(value: Decimal) -> str:
 def fine_percent(value: Decimal, *, signed: bool = False) -> str:
     """A return to two places: of a goal of 5 % a tenth is much."""
     sign = "+" if signed and value > 0 else ""
-    return f"{sign}{in_format(in_text.decimals(value))} %"
+    return f"{sign}{in_format(in_text.decimals(value))}{PERCENT_SIGN}"
 
 
 def in_measure(
@@ -194,16 +196,16 @@ def chance(ratio: Decimal | float) -> str:
     """A probability in whole percent; what is not certain is neither 0 nor 100."""
     ratio = Decimal(str(ratio))
     if 0 < ratio < LEAST_CHANCE:
-        return "under 1 %"
+        return f"under 1{PERCENT_SIGN}"
     if 1 - LEAST_CHANCE < ratio < 1:
-        return "over 99 %"
-    return f"{number(round_to(ratio * HUNDRED, (6, 0)))} %"
+        return f"over 99{PERCENT_SIGN}"
+    return f"{number(round_to(ratio * HUNDRED, f(6, 0)))}{PERCENT_SIGN}"
 
 
 def small_chance(ratio: Decimal | float) -> str:
     """A probability to one place below a tenth: what few walks meet."""
     pct = round_to(Decimal(ratio) * HUNDRED, (6, 1))
-    return f"{number(pct)} %" if pct < 10 else chance(ratio)
+    return f"{number(pct)}{PERCENT_SIGN}" if pct < 10 else chance(ratio)
 
 
 def when(at: datetime | None, now: datetime | None = None) -> SafeString:
@@ -266,19 +268,19 @@ def show(
     at = 0
     for mark in marks_of(text):
         marked = text[mark.start : mark.end]
-        pieces.append(_label(text[at : mark.start], labels))
+        pieces.append(_words(text[at : mark.start], labels))
         pieces.append(_show_mark(mark, marked, now, titles, labels))
         at = mark.end
-    pieces.append(_label(text[at:], labels))
+    pieces.append(_words(text[at:], labels))
     return format_html_join("", "{}", ((piece,) for piece in pieces))
 
 
-def _label(words: str, labels: Mapping[str, str]) -> str:
+def _words(words: str, labels: Mapping[str, str]) -> str:
     """What is wrong with a form names its fields as the API does."""
     for name, label in labels.items():
         if "_" in name:
             words = re.sub(rf"\b{name}\b", QUOTED.format(label), words)
-    return words
+    return words.replace(" %", PERCENT_SIGN)
 
 
 def _show_mark(

@@ -191,7 +191,7 @@ def show_answer(form: NextTradeForm, decision: GoalAdjustmentLog) -> Answer:
         strategy=form.strategies.get(named, named),
         why_strategy=show(selection.reason if selection else "", now),
         goal=title_of(goal),
-        record=f"{reverse('site:new_trade')}?{urlencode(query)}",
+        record=f"{reverse('site:trade-new')}?{urlencode(query)}",
     )
 
 

@@ -275,7 +275,7 @@ def _strategy_row(line: StrategyLine, currency: str, widest: Decimal) -> Row:
         name=line.strategy.strategy_name or line.strategy.strategy_id,
         sub=about_strategy(line.strategy),
         trades=line.trades,
-        won="" if won is None else f"{figures.number(round(won))} %",
+        won="" if won is None else figures.number(round(won)) + figures.PERCENT_SIGN,
         profit=figures.gain(line.profit, currency),
         mean=figures.fine_percent(record.mean * HUNDRED, signed=True)
         if record.trades

@@ -304,7 +304,7 @@ def _refusals(imported: UserJob | None) -> list[dict[str, Any]]:
 
 
 def _test_context(channel: AlertChannel, now: datetime) -> dict[str, Any]:
-    poll = reverse("site:welcome_alert_result", args=[channel.pk])
+    poll = reverse("site:welcome-alert-result", args=[channel.pk])
     return {**test_of(channel, now), "poll": poll}
 
 

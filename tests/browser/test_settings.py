@@ -30,7 +30,7 @@ def pages_of(portfolio: Portfolio) -> list[str]:
     names = (
         "settings",
         "portfolios",
-        "new-portfolio",
+        "portfolio-new",
         "tokens",
         "webhooks",
         "account",
@@ -39,7 +39,7 @@ def pages_of(portfolio: Portfolio) -> list[str]:
         "invitations",
     )
     new, own = (
-        reverse("site:new-portfolio"),
+        reverse("site:portfolio-new"),
         reverse("site:portfolio", args=[portfolio.pk]),
     )
     preset = "?preset=topstep-combine-50k"

@@ -136,7 +136,8 @@ def _require_room(user: User) -> int:
     )
     most = settings.JOBS_PER_USER
     if found["unfinished"] >= most:
-        full = f"You have {most} jobs that have not ended, and no more are allowed. "
+        jobs = "1 job that has" if most == 1 else f"{most} jobs that have"
+        full = f"You have {jobs} not ended, and no more are allowed. "
         raise TooManyJobs(
             f"{full}Wait for one, or cancel it: they are listed at /api/jobs/.",
             on_page=f"{full}Wait for one, or cancel it.",

@@ -117,7 +117,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
     except NotFound as error:
         return _not_valid(request, error)
     request.session[HELD] = token
-    return redirect("site:accept-invitation")
+    return redirect("site:invitation-accept")
 
 
 @sensitive_post_parameters("password1", "password2")

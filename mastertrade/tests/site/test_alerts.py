@@ -161,7 +161,7 @@ def test_reading_one_shrinks_the_count(client: Client, user: User) -> None:
     alert, _ = make_alert(user), make_alert(user)
     assert unread_in(client.get(ADDRESS).content) == "2"
     part = client.post(
-        reverse("site:read_alert", args=[alert.pk]), headers={"HX-Request": "true"}
+        reverse("site:alert-read", args=[alert.pk]), headers={"HX-Request": "true"}
     )
     assert unread_in(part.content) == "1"
     assert b'hx-swap-oob="true"' in part.content
@@ -175,7 +175,7 @@ def test_acknowledging_one_reads_it_and_keeps_the_filter(
 ) -> None:
     alert = make_alert(user)
     answer = client.post(
-        reverse("site:acknowledge_alert", args=[alert.pk]), {"query": "state=unread"}
+        reverse("site:alert-acknowledge", args=[alert.pk]), {"query": "state=unread"}
     )
     assert answer.url == "/alerts/?state=unread"
     alert.refresh_from_db()
@@ -188,7 +188,7 @@ def test_all_are_marked_up_to_the_newest_shown(
 ) -> None:
     shown, of_another = make_alert(user), make_alert(UserFactory())
     later = make_alert(user)
-    client.post(reverse(f"site:{action}_alerts"), {"newest": str(shown.pk)})
+    client.post(reverse(f"site:alerts-{action}"), {"newest": str(shown.pk)})
     for one in (shown, of_another, later):
         one.refresh_from_db()
     assert shown.read_at is not None
@@ -202,7 +202,7 @@ def test_an_alert_of_another_user_is_not_found(
     client: Client, user: User, action: str
 ) -> None:
     alert = make_alert(UserFactory())
-    answer = client.post(reverse(f"site:{action}_alert", args=[alert.pk]))
+    answer = client.post(reverse(f"site:alert-{action}", args=[alert.pk]))
     assert answer.status_code == 404
     alert.refresh_from_db()
     assert alert.read_at is None

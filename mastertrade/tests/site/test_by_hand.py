@@ -14,7 +14,7 @@ from trades.models import Trade
 from trades.tests.factories import TradeFactory, ensure_strategy
 
 pytestmark = pytest.mark.django_db
-RECORD = reverse("site:new_trade")
+RECORD = reverse("site:trade-new")
 RECORDED = {
     "symbol": "BTCUSDT",
     "side": "LONG",
@@ -72,7 +72,7 @@ def test_all_that_is_wrong_with_a_close_shows_at_once(
         "exit_time": "2999-01-01T12:00",
     }
     with nothing_changes():
-        answer = client.post(reverse("site:close_trade", args=[trade.pk]), body)
+        answer = client.post(reverse("site:trade-close", args=[trade.pk]), body)
     assert set(answer.context["form"].errors) == body.keys()
 
 

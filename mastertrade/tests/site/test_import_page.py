@@ -251,7 +251,7 @@ def test_an_import_is_undone_from_the_list(
     done = bring(portfolio)
     assert f"#undo-{done.pk}" in client.get(IMPORT).content.decode()
 
-    answer = client.post(reverse("site:undo-import", args=[done.pk]), follow=True)
+    answer = client.post(reverse("site:import-undo", args=[done.pk]), follow=True)
 
     assert "1 trade is void" in text_of(answer)
     assert {one.status for one in Trade.objects.all()} == {"void"}
@@ -279,8 +279,8 @@ def test_nothing_of_another_is_shown_or_touched(
         ):
             assert client.get(reverse(name, args=[key])).status_code == 404
         for name, key in (
-            ("site:undo-import", done.pk),
-            ("site:delete-mapping", mapping.pk),
+            ("site:import-undo", done.pk),
+            ("site:mapping-delete", mapping.pk),
         ):
             assert client.post(reverse(name, args=[key])).status_code == 404
     refused = send(client, portfolio, OWN)

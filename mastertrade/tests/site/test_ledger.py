@@ -25,7 +25,7 @@ from trades.tests.factories import TradeFactory, book_profit
 pytestmark = pytest.mark.django_db
 
 DAY = timedelta(days=1)
-PATH, EXPORT = reverse("site:trades"), reverse("site:export_trades")
+PATH, EXPORT = reverse("site:trades"), reverse("site:trades-export")
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_trades_of_other_portfolios_are_not_listed(
     assert exported(mine, portfolio) == []
 
 
-@pytest.mark.parametrize("name", ["site:trades", "site:export_trades"])
+@pytest.mark.parametrize("name", ["site:trades", "site:trades-export"])
 def test_a_visitor_is_sent_to_sign_in(client: Client, name: str) -> None:
     assert client.get(reverse(name))["Location"].startswith(reverse("site:login"))
 

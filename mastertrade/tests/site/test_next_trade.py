@@ -43,7 +43,7 @@ RECORDED = {
 
 def panel_of(client: Client, portfolio: Portfolio, **asked: str) -> str:
     """What the panel answers, as text."""
-    address = reverse("site:next_trade", args=[portfolio.pk])
+    address = reverse("site:next-trade", args=[portfolio.pk])
     answer = client.post(address, {**ASKED, **asked}, headers=HTMX)
     assert answer.status_code in {200, 422}
     return text_of(answer.content.decode())
@@ -164,7 +164,7 @@ def test_without_a_goal_or_money_the_one_action_is_named(client: Client) -> None
 def test_without_script_the_whole_page_answers(
     client: Client, portfolio: Portfolio
 ) -> None:
-    address = reverse("site:next_trade", args=[portfolio.pk])
+    address = reverse("site:next-trade", args=[portfolio.pk])
 
     page = client.post(address, ASKED).content.decode()
 
@@ -178,7 +178,7 @@ def test_without_script_the_whole_page_answers(
 def test_the_panel_s_trade_is_recorded_with_its_decision(
     client: Client, portfolio: Portfolio
 ) -> None:
-    address = reverse("site:next_trade", args=[portfolio.pk])
+    address = reverse("site:next-trade", args=[portfolio.pk])
     panel = client.post(address, ASKED, headers=HTMX).content.decode()
     link = re.search(r'href="(/trades/new/[^"]+)"', panel)
     assert link
@@ -207,7 +207,7 @@ def test_a_trade_is_recorded_by_hand_under_a_new_strategy(client: Client) -> Non
     user: User = UserFactory(time_zone="Europe/Berlin")
     portfolio = PortfolioFactory(user=user)
     client.force_login(user)
-    address = f"{reverse('site:new_trade')}?portfolio={portfolio.pk}"
+    address = f"{reverse('site:trade-new')}?portfolio={portfolio.pk}"
     assert "In Europe/Berlin" in client.get(address).content.decode()
 
     answer = client.post(
@@ -251,7 +251,7 @@ def test_a_trade_that_is_refused_changes_nothing_and_says_where(
 ) -> None:
     given = {**RECORDED, "portfolio": portfolio.pk, "new_strategy": "Breakouts"}
     with nothing_changes():
-        answer = client.post(reverse("site:new_trade"), {**given, **body})
+        answer = client.post(reverse("site:trade-new"), {**given, **body})
     assert list(answer.context["form"].errors) == [field]
 
 
@@ -264,7 +264,7 @@ def test_while_halted_a_trade_is_recorded_only_where_a_person_says_so(
         reason="gone sailing",
         now=timezone.now(),
     )
-    address = f"{reverse('site:new_trade')}?portfolio={portfolio.pk}"
+    address = f"{reverse('site:trade-new')}?portfolio={portfolio.pk}"
     assert 'name="override"' in client.get(address).content.decode()
     body = {**RECORDED, "portfolio": portfolio.pk, "new_strategy": "Breakouts"}
     refused = client.post(address, body)
@@ -281,7 +281,7 @@ def test_while_halted_a_trade_is_recorded_only_where_a_person_says_so(
 
 
 def close_form(client: Client, trade: Trade) -> dict[str, str]:
-    form = client.get(reverse("site:close_trade", args=[trade.pk])).context["form"]
+    form = client.get(reverse("site:trade-close", args=[trade.pk])).context["form"]
     shown = {name: form[name].value() for name in form.fields}
     return {name: value for name, value in shown.items() if value not in (None, "")}
 
@@ -303,7 +303,7 @@ def test_after_a_close_the_goal_moves_without_a_reload(
     body = close_form(client, trade)
     assert body["exit_price"] == "51000"
 
-    close = reverse("site:close_trade", args=[trade.pk])
+    close = reverse("site:trade-close", args=[trade.pk])
     answer = client.post(close, body, headers=HTMX)
 
     parts = answer.content.decode()
@@ -316,7 +316,7 @@ def test_after_a_close_the_goal_moves_without_a_reload(
 def test_without_script_a_close_leads_back_to_the_first_page(
     client: Client, trade: Trade
 ) -> None:
-    close = reverse("site:close_trade", args=[trade.pk])
+    close = reverse("site:trade-close", args=[trade.pk])
     answer = client.post(close, {"exit_price": "51000"}, follow=True)
 
     assert answer.redirect_chain == [(f"/?portfolio={trade.portfolio_id}", 302)]
@@ -324,7 +324,7 @@ def test_without_script_a_close_leads_back_to_the_first_page(
 
 
 def test_a_part_is_closed_and_the_rest_stays_open(client: Client, trade: Trade) -> None:
-    close = reverse("site:close_trade", args=[trade.pk])
+    close = reverse("site:trade-close", args=[trade.pk])
     body = {**close_form(client, trade), "exit_price": "51000", "quantity": "0.005"}
     for _ in range(2):  # sent twice
         client.post(close, body)
@@ -348,7 +348,7 @@ def test_a_part_is_closed_and_the_rest_stays_open(client: Client, trade: Trade) 
 def test_a_close_that_is_refused_stays_in_the_dialog(
     client: Client, trade: Trade, body: dict[str, str], field: str
 ) -> None:
-    close = reverse("site:close_trade", args=[trade.pk])
+    close = reverse("site:trade-close", args=[trade.pk])
     with nothing_changes():
         answer = client.post(close, {"exit_price": "51000", **body}, headers=HTMX)
     assert answer.status_code == 422
@@ -388,11 +388,11 @@ def test_nothing_of_another_user_is_asked_recorded_or_closed(client: Client) -> 
     mine = PortfolioFactory()
     client.force_login(mine.user)
     addresses = [
-        reverse("site:next_trade", args=[portfolio.pk]),
+        reverse("site:next-trade", args=[portfolio.pk]),
         reverse("site:marks", args=[portfolio.pk]),
-        reverse("site:close_trade", args=[opened.pk]),
-        f"{reverse('site:new_trade')}?adjustment_id={decision.pk}",
-        f"{reverse('site:new_trade')}?portfolio={portfolio.pk}",
+        reverse("site:trade-close", args=[opened.pk]),
+        f"{reverse('site:trade-new')}?adjustment_id={decision.pk}",
+        f"{reverse('site:trade-new')}?portfolio={portfolio.pk}",
     ]
     with nothing_changes():
         for address in addresses:
@@ -400,16 +400,16 @@ def test_nothing_of_another_user_is_asked_recorded_or_closed(client: Client) -> 
                 answer = client.post(address, ASKED, headers=headers)
                 assert answer.status_code == 404, address
         body = {**RECORDED, "new_strategy": "Breakouts", "portfolio": portfolio.pk}
-        refused = client.post(reverse("site:new_trade"), body)
+        refused = client.post(reverse("site:trade-new"), body)
     assert list(refused.context["form"].errors) == ["portfolio"]
     assert "momentum_001" not in refused.content.decode()
 
 
-@pytest.mark.parametrize("name", ["next_trade", "marks", "close_trade", "new_trade"])
+@pytest.mark.parametrize("name", ["next-trade", "marks", "trade-close", "trade-new"])
 def test_a_visitor_or_a_form_of_another_site_does_nothing(
     trade: Trade, name: str
 ) -> None:
-    keys = {"close_trade": [trade.pk], "new_trade": []}
+    keys = {"trade-close": [trade.pk], "trade-new": []}
     address = reverse(f"site:{name}", args=keys.get(name, [trade.portfolio_id]))
     body = {**ASKED, "exit_price": "1", "price_0": "1"}
     with nothing_changes():

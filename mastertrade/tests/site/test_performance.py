@@ -76,7 +76,7 @@ def test_nothing_booked_is_said_and_what_to_do(
     page = page_of(mine, portfolio)
 
     assert "Nothing was booked in" in words(page)
-    assert reverse("site:new_trade") in page
+    assert reverse("site:trade-new") in page
     assert "0 %" not in page
 
 

@@ -32,7 +32,7 @@ from trades.tests.prices import wander, write_csv
 pytestmark = pytest.mark.django_db
 
 LIST, NEW = reverse("site:replays"), reverse("site:replay-new")
-COMPARE, BESIDE = reverse("site:compare-policies"), reverse("site:replays-beside")
+COMPARE, BESIDE = reverse("site:replays-compare"), reverse("site:replays-beside")
 ASKED = {
     "prices": "MSFT",
     "goal_type": "monthly_return",
@@ -197,7 +197,7 @@ def test_nothing_is_asked_where_one_of_several_is_too_many(
         answer = ask(mine, policies=["ladder", "pace"])
 
     assert answer.status_code == 422
-    assert "You have 1 jobs that have not ended" in text_of(answer)
+    assert "You have 1 job that has not ended" in text_of(answer)
     assert "/api/" not in text_of(answer)
 
 
@@ -217,7 +217,7 @@ def test_a_file_that_cannot_be_read_fails_in_words(mine: Client) -> None:
 def test_it_is_cancelled_while_it_waits_and_not_after_its_end(mine: Client) -> None:
     ask(mine)
     job = UserJob.objects.get()
-    cancel = reverse("site:cancel-job", args=[job.pk])
+    cancel = reverse("site:job-cancel", args=[job.pk])
 
     assert "Cancelled: nothing of it is stored." in text_of(
         mine.post(cancel, follow=True)
@@ -228,7 +228,7 @@ def test_it_is_cancelled_while_it_waits_and_not_after_its_end(mine: Client) -> N
     other = ask(mine) and UserJob.objects.latest("pk")
     do(other.pk)
     refused = text_of(
-        mine.post(reverse("site:cancel-job", args=[other.pk]), follow=True)
+        mine.post(reverse("site:job-cancel", args=[other.pk]), follow=True)
     )
     assert "is done already; it is not undone" in refused
 
@@ -367,7 +367,7 @@ def test_it_is_deleted_from_its_page_and_from_the_list(
     mine: Client, user: User
 ) -> None:
     run = make_replay(user)
-    delete = reverse("site:delete-replay", args=[run.pk])
+    delete = reverse("site:replay-delete", args=[run.pk])
     assert f'action="{delete}"' in mine.get(address_of(run)).content.decode()
     assert f'action="{delete}"' in mine.get(LIST).content.decode()
     assert mine.get(delete).status_code == 405
@@ -385,7 +385,7 @@ def test_a_job_whose_replay_was_deleted_says_so(mine: Client, user: User) -> Non
     ask(mine)
     job = UserJob.objects.get()
     do(job.pk)
-    mine.post(reverse("site:delete-replay", args=[ReplayRun.objects.get().pk]))
+    mine.post(reverse("site:replay-delete", args=[ReplayRun.objects.get().pk]))
 
     answer = mine.get(reverse("site:replay-job", args=[job.pk]), follow=True)
 
@@ -477,7 +477,7 @@ def test_nothing_of_another_is_shown_or_touched(client: Client, user: User) -> N
         for name in ("replay-job", "replay-progress"):
             address = reverse(f"site:{name}", args=[job.pk])
             assert client.get(address).status_code == 404
-        for name, key in (("delete-replay", run.pk), ("cancel-job", job.pk)):
+        for name, key in (("replay-delete", run.pk), ("job-cancel", job.pk)):
             assert client.post(reverse(f"site:{name}", args=[key])).status_code == 404
         beside = client.get(BESIDE, {"run": [run.pk, own.pk]})
         assert beside.status_code == 302
@@ -488,7 +488,7 @@ def test_jobs_of_other_kinds_have_no_page_here(mine: Client, user: User) -> None
 
     for name in ("replay-job", "replay-progress"):
         assert mine.get(reverse(f"site:{name}", args=[job.pk])).status_code == 404
-    assert mine.post(reverse("site:cancel-job", args=[job.pk])).status_code == 404
+    assert mine.post(reverse("site:job-cancel", args=[job.pk])).status_code == 404
 
 
 def test_a_visitor_is_sent_to_sign_in(client: Client, user: User) -> None:

@@ -52,7 +52,7 @@ def held(portfolio: Portfolio, day: int = 1, **fields: Any) -> Trade:
     return made
 
 
-@pytest.mark.parametrize("name", ["trade", "void_trade", "close_trade", "add_to_trade"])
+@pytest.mark.parametrize("name", ["trade", "trade-void", "trade-close", "trade-add"])
 def test_another_users_trade_is_not_found(
     client: Client, portfolio: Portfolio, name: str
 ) -> None:
@@ -68,7 +68,7 @@ def test_another_users_trade_is_not_voided(
     trade = booked(portfolio, 5, 1)
     client.force_login(UserFactory())
 
-    path = reverse("site:void_trade", args=[trade.pk])
+    path = reverse("site:trade-void", args=[trade.pk])
     assert client.post(path, {"reason": "mine"}).status_code == 404
 
     trade.refresh_from_db()
@@ -149,7 +149,7 @@ def test_voiding_asks_once_and_keeps_the_reason(
     mine: Client, portfolio: Portfolio
 ) -> None:
     trade = booked(portfolio, 5, 1)
-    path = reverse("site:void_trade", args=[trade.pk])
+    path = reverse("site:trade-void", args=[trade.pk])
 
     asked = words(mine.get(path).content.decode())
     answer = mine.post(path, {"reason": "recorded twice"}, follow=True)
@@ -165,7 +165,7 @@ def test_voiding_without_a_reason_changes_nothing(
 ) -> None:
     trade = booked(portfolio, 5, 1)
 
-    answer = mine.post(reverse("site:void_trade", args=[trade.pk]), {"reason": " "})
+    answer = mine.post(reverse("site:trade-void", args=[trade.pk]), {"reason": " "})
 
     assert "This field is required" in words(answer.content.decode())
     trade.refresh_from_db()
@@ -174,7 +174,7 @@ def test_voiding_without_a_reason_changes_nothing(
 
 def test_a_note_is_saved_and_shown_again(mine: Client, portfolio: Portfolio) -> None:
     trade = booked(portfolio, 5, 1)
-    path = reverse("site:trade_note", args=[trade.pk])
+    path = reverse("site:trade-note", args=[trade.pk])
 
     answer = mine.post(
         path, {"note": "<b>late</b>", "tags": "news, gap,", "rating": "4"}, follow=True
@@ -194,7 +194,7 @@ def test_a_wrong_note_says_so_and_is_not_saved(
 ) -> None:
     trade = booked(portfolio, 5, 1)
 
-    path = reverse("site:trade_note", args=[trade.pk])
+    path = reverse("site:trade-note", args=[trade.pk])
     page = mine.post(path, {"note": "kept on the page", **wrong}).content.decode()
 
     assert "kept on the page" in page
@@ -207,7 +207,7 @@ def test_another_users_trade_takes_no_note(
     trade = booked(portfolio, 5, 1)
     client.force_login(UserFactory())
 
-    path = reverse("site:trade_note", args=[trade.pk])
+    path = reverse("site:trade-note", args=[trade.pk])
 
     assert client.post(path, {"note": "mine"}).status_code == 404
     assert not TradeNote.objects.exists()
@@ -230,7 +230,7 @@ def test_a_trade_is_added_to_from_its_page_once(
 ) -> None:
     trade = held(portfolio)
     page = mine.get(reverse("site:trade", args=[trade.pk])).content.decode()
-    path = address(trade, "add_to_trade")
+    path = address(trade, "trade-add")
     assert f'href="{path}"' in page
     given = form_of(mine, path)
     given |= {"entry_price": "53000", "quantity": "0.01", "fees": "1.5"}
@@ -251,7 +251,7 @@ def test_a_part_is_closed_from_the_trades_page_and_shown_there(
     mine: Client, portfolio: Portfolio
 ) -> None:
     trade = held(portfolio)
-    path = address(trade, "close_trade")
+    path = address(trade, "trade-close")
     given = {**form_of(mine, path), "exit_price": "51000", "quantity": "0.005"}
 
     answer = mine.post(path, given, follow=True)
@@ -266,16 +266,16 @@ def test_a_part_is_closed_from_the_trades_page_and_shown_there(
 @pytest.mark.parametrize(
     ("what", "body", "field"),
     [
-        ("add_to_trade", {"quantity": ""}, "quantity"),
-        ("add_to_trade", {"quantity": "0"}, "quantity"),
-        ("add_to_trade", {"quantity": "NaN"}, "quantity"),
-        ("add_to_trade", {"entry_price": "-1"}, "entry_price"),
-        ("add_to_trade", {"entry_price": "1_0"}, "entry_price"),
-        ("add_to_trade", {"fees": "-1"}, "fees"),
-        ("add_to_trade", {"at": "2199-01-01T10:00"}, "at"),
-        ("add_to_trade", {"at": "1999-01-01T10:00"}, "at"),
-        ("close_trade", {"exit_price": ""}, "exit_price"),
-        ("close_trade", {"quantity": "0.03"}, "quantity"),
+        ("trade-add", {"quantity": ""}, "quantity"),
+        ("trade-add", {"quantity": "0"}, "quantity"),
+        ("trade-add", {"quantity": "NaN"}, "quantity"),
+        ("trade-add", {"entry_price": "-1"}, "entry_price"),
+        ("trade-add", {"entry_price": "1_0"}, "entry_price"),
+        ("trade-add", {"fees": "-1"}, "fees"),
+        ("trade-add", {"at": "2199-01-01T10:00"}, "at"),
+        ("trade-add", {"at": "1999-01-01T10:00"}, "at"),
+        ("trade-close", {"exit_price": ""}, "exit_price"),
+        ("trade-close", {"quantity": "0.03"}, "quantity"),
     ],
     ids=str,
 )
@@ -296,9 +296,9 @@ def test_cancelling_leads_back_to_the_page_it_was_asked_from(
 ) -> None:
     trade = held(portfolio)
     back = f'href="{reverse("site:trade", args=[trade.pk])}"'
-    for what in ("add_to_trade", "close_trade", "void_trade"):
+    for what in ("trade-add", "trade-close", "trade-void"):
         assert back in mine.get(address(trade, what)).content.decode()
-    from_today = reverse("site:close_trade", args=[trade.pk])
+    from_today = reverse("site:trade-close", args=[trade.pk])
     assert back not in mine.get(from_today).content.decode()
 
 
@@ -312,7 +312,7 @@ def import_closed(portfolio: Portfolio) -> Trade:
     return Trade.objects.get(portfolio=portfolio)
 
 
-@pytest.mark.parametrize("what", ["add_to_trade", "close_trade"])
+@pytest.mark.parametrize("what", ["trade-add", "trade-close"])
 @pytest.mark.parametrize("kind", ["closed", "imported", "void"])
 def test_of_what_is_not_open_nothing_is_asked_or_changed(
     mine: Client, portfolio: Portfolio, what: str, kind: str
@@ -343,7 +343,7 @@ def test_while_trading_is_halted_an_addition_is_recorded_and_the_halt_named(
         reason="news",
         now=portfolio.created_at + 2 * DAY,
     )
-    path = address(trade, "add_to_trade")
+    path = address(trade, "trade-add")
 
     assert "Trading is halted" in words(mine.get(path).content.decode())
 

@@ -154,7 +154,7 @@ def test_the_first_steps_take_no_limit_back(client: Client) -> None:
     user = UserFactory()
     client.force_login(user)
     row = Portfolio.objects.get(user=user, name="main")
-    address = reverse("site:welcome_money")
+    address = reverse("site:welcome-money")
     page = Sent(client.get(reverse("site:welcome")).content.decode()).values
     asked = {"money-opening_balance": "1000"}
     assert send(

@@ -201,5 +201,5 @@ def test_the_form_of_a_trade_refuses_it(client: Any, field: str) -> None:
         field: "a\u202eb",
     }
     with nothing_changes():
-        page = client.post(reverse("site:new_trade"), form)
+        page = client.post(reverse("site:trade-new"), form)
     assert "control or hidden characters" in page.content.decode()

@@ -39,8 +39,8 @@ from trades.tests.factories import book_profit
 
 pytestmark = pytest.mark.django_db
 DATA, EXPORT = reverse("site:data"), reverse("site:export")
-SIMULATIONS = reverse("site:delete-simulations")
-ACCOUNT = reverse("site:delete-account")
+SIMULATIONS = reverse("site:simulations-delete")
+ACCOUNT = reverse("site:account-delete")
 
 
 def two_traders() -> tuple[Any, Any]:

@@ -22,7 +22,7 @@ from mastertrade.logs import cut_tokens
 from mastertrade.values.exceptions import NotFound
 
 pytestmark = pytest.mark.django_db
-PAGE, ACCEPT = reverse("site:invitations"), reverse("site:accept-invitation")
+PAGE, ACCEPT = reverse("site:invitations"), reverse("site:invitation-accept")
 SECRET = re.compile(r'<code id="secret">(.+?)</code>')
 NEW = {
     "username": "bob",
@@ -150,7 +150,7 @@ def test_expired_revoked_and_unknown_links_say_the_same(
     Invitation.objects.filter(pk=first.pk).update(
         created_at=long_ago, expires_at=long_ago + timedelta(days=1)
     )
-    client.post(reverse("site:revoke-invitation", args=[second.pk]))
+    client.post(reverse("site:invitation-revoke", args=[second.pk]))
     unknown = reverse("site:invitation", args=["nothing"])
     answers = [Client().get(one) for one in (expired, revoked, unknown)]
     assert {one.status_code for one in answers} == {404}
@@ -192,7 +192,7 @@ def test_another_operator_s_invitation_is_not_found(client: Client, root: User) 
     invite(by=other, days=7, now=timezone.now(), email="theirs@example.com")
     assert "theirs@" not in client.get(PAGE).content.decode()
     key = Invitation.objects.get().pk
-    assert client.post(reverse("site:revoke-invitation", args=[key])).status_code == 404
+    assert client.post(reverse("site:invitation-revoke", args=[key])).status_code == 404
     assert Invitation.objects.exists()
 
 

@@ -34,7 +34,7 @@ from trades.tests.factories import TradeFactory, book_profit
 
 pytestmark = pytest.mark.django_db
 FAR = date(2199, 12, 31)
-LIST, NEW = reverse("site:portfolios"), reverse("site:new-portfolio")
+LIST, NEW = reverse("site:portfolios"), reverse("site:portfolio-new")
 
 
 def address_of(portfolio: Portfolio) -> str:
@@ -413,17 +413,17 @@ def test_a_live_portfolio_stays_and_a_demo_is_deleted(
     demo = PortfolioFactory(user=portfolio.user, kind=PortfolioKind.DEMO, name="demo")
     page = client.get(address_of(portfolio)).content.decode()
     assert "is a record and stays" in page
-    address = reverse("site:delete-portfolio", args=[portfolio.pk])
+    address = reverse("site:portfolio-delete", args=[portfolio.pk])
     assert client.get(address).status_code == 405
     client.post(address)
     assert Portfolio.objects.filter(pk=portfolio.pk).exists()
     assert "Delete this simulation?" in client.get(address_of(demo)).content.decode()
-    client.post(reverse("site:delete-portfolio", args=[demo.pk]))
+    client.post(reverse("site:portfolio-delete", args=[demo.pk]))
     assert not Portfolio.objects.filter(pk=demo.pk).exists()
 
 
 def addresses(portfolio: Portfolio) -> Iterator[str]:
-    for name in ("portfolio", "limits-in-money", "delete-portfolio"):
+    for name in ("portfolio", "limits-in-money", "portfolio-delete"):
         yield reverse(f"site:{name}", args=[portfolio.pk])
 
 

@@ -65,7 +65,7 @@ def test_no_log_has_a_secret(
     with caplog.at_level(logging.DEBUG):
         _, secret = make(client)
         client.get(TOKENS)
-        client.post(reverse("site:revoke-token", args=[secret[:15]]))
+        client.post(reverse("site:token-revoke", args=[secret[:15]]))
     logged = "\n".join(
         one.getMessage() for one in caplog.records if one.name != "django.db.backends"
     )
@@ -88,7 +88,7 @@ def test_the_list_says_when_each_was_used_and_which_have_expired(
 
 def test_a_token_is_revoked(client: Client, ada: User) -> None:
     token, secret = issue_token(user=ada, name="bot")
-    address = reverse("site:revoke-token", args=[token.token_key])
+    address = reverse("site:token-revoke", args=[token.token_key])
     assert client.get(address).status_code == 405
     assert client.post(address).status_code == 302
     header = {"Authorization": f"Token {secret}"}
@@ -98,7 +98,7 @@ def test_a_token_is_revoked(client: Client, ada: User) -> None:
 def test_all_tokens_are_revoked_and_nobody_else_s(client: Client, ada: User) -> None:
     for owner in (ada, ada, UserFactory()):
         issue_token(user=owner)
-    client.post(reverse("site:revoke-all-tokens"))
+    client.post(reverse("site:tokens-revoke"))
     assert ApiToken.objects.count() == 1
     assert not ApiToken.objects.filter(user=ada).exists()
 
@@ -106,7 +106,7 @@ def test_all_tokens_are_revoked_and_nobody_else_s(client: Client, ada: User) -> 
 def test_another_user_s_token_is_not_found(client: Client, ada: User) -> None:
     token, _ = issue_token(user=UserFactory(), name="theirs")
     assert "theirs" not in client.get(TOKENS).content.decode()
-    address = reverse("site:revoke-token", args=[token.token_key])
+    address = reverse("site:token-revoke", args=[token.token_key])
     assert client.post(address).status_code == 404
     assert ApiToken.objects.filter(pk=token.pk).exists()
 
@@ -152,8 +152,8 @@ def test_a_form_needs_the_page_s_own_token(ada: User) -> None:
     token, _ = issue_token(user=ada)
     for address in (
         TOKENS,
-        reverse("site:revoke-token", args=[token.token_key]),
-        reverse("site:revoke-all-tokens"),
+        reverse("site:token-revoke", args=[token.token_key]),
+        reverse("site:tokens-revoke"),
     ):
         assert strict.post(address, {"name": "x"}).status_code == 403
     assert ApiToken.objects.count() == 1

@@ -99,10 +99,10 @@ def test_a_webhook_is_revoked_and_another_user_s_is_not_found(
     page = client.get(WEBHOOKS).content.decode()
     assert "of ada" in page
     assert "of eve" not in page
-    address = reverse("site:revoke-webhook", args=[theirs.pk])
+    address = reverse("site:webhook-revoke", args=[theirs.pk])
     assert client.post(address).status_code == 404
     assert (
-        client.post(reverse("site:revoke-webhook", args=[mine.pk])).status_code == 302
+        client.post(reverse("site:webhook-revoke", args=[mine.pk])).status_code == 302
     )
     assert list(WebhookToken.objects.all()) == [theirs]
 
