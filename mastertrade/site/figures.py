@@ -199,7 +199,7 @@ def chance(ratio: Decimal | float) -> str:
         return f"under 1{PERCENT_SIGN}"
     if 1 - LEAST_CHANCE < ratio < 1:
         return f"over 99{PERCENT_SIGN}"
-    return f"{number(round_to(ratio * HUNDRED, f(6, 0)))}{PERCENT_SIGN}"
+    return f"{number(round_to(ratio * HUNDRED, (6, 0)))}{PERCENT_SIGN}"
 
 
 def small_chance(ratio: Decimal | float) -> str:
