@@ -397,6 +397,11 @@ def rows_of(user: User | None = None) -> dict[str, list[Any]]:
     return rows
 
 
+def spaced(text: str) -> str:
+    """With plain spaces where a line may not break."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def words(page: str) -> str:
     """What a page says, without its elements."""
     return " ".join(strip_tags(page.replace("<", " <")).split())

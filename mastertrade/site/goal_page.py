@@ -258,7 +258,9 @@ def _cell(goal: FinancialGoal, value: Decimal | None) -> SafeString | str:
     if value is None:
         return "none"
     if goal.kind.measures is Measure.RETURN:
-        return figures.fine_percent(value, signed=True).removesuffix(figures.PERCENT_SIGN)
+        return figures.fine_percent(value, signed=True).removesuffix(
+            figures.PERCENT_SIGN
+        )
     is_worth = goal.kind.measures is Measure.VALUE
     return figures.money(value, goal.portfolio.currency, signed=not is_worth)
 

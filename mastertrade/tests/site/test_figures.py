@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from goals.enums import NumberFormat
 from mastertrade.site import figures
+from tests.http import spaced
 
 NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
 money_values = st.decimals(-(10**12), 10**12, places=8)
@@ -85,7 +86,7 @@ def test_what_is_not_known_is_said_in_words() -> None:
 def test_a_percentage_has_one_place_and_more_only_where_it_is_small(
     value: str, shown: str
 ) -> None:
-    assert figures.percent(Decimal(value)) == shown
+    assert spaced(figures.percent(Decimal(value))) == shown
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_a_percentage_has_one_place_and_more_only_where_it_is_small(
 def test_a_chance_that_is_not_certain_is_neither_0_nor_100(
     ratio: Decimal | float, shown: str
 ) -> None:
-    assert figures.chance(ratio) == shown
+    assert spaced(figures.chance(ratio)) == shown
 
 
 @pytest.mark.parametrize(

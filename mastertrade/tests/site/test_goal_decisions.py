@@ -15,6 +15,7 @@ from goals.services.goals import update_goal
 from goals.services.portfolios import update_portfolio
 from goals.tests.factories import GoalFactory
 from mastertrade.site.goal_decisions import lines_of
+from tests.http import spaced
 from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import book_profit
 
@@ -36,7 +37,7 @@ def decided(goal: FinancialGoal, base_size: int = 100, **asked: Any) -> int:
 
 def short_of(goal: FinancialGoal) -> str:
     decided(goal)
-    return lines_of(goal.adjustments.order_by("-adjustment_id"))[0].short
+    return spaced(lines_of(goal.adjustments.order_by("-adjustment_id"))[0].short)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +93,8 @@ def test_the_whole_reason_comes_when_it_is_unfolded(client: Client) -> None:
         assert f'hx-get="{address}"' in listed, page
         assert "the ladder policy gives" not in listed, page
 
-    part = client.get(address, headers=HTMX).content.decode()
-    whole = client.get(address).content.decode()
+    part = spaced(client.get(address, headers=HTMX).content.decode())
+    whole = spaced(client.get(address).content.decode())
 
     reason = "“5 % by 31 Dec 2199” is at 0 % of the way (below 30 %)"
     assert strip_tags(part).startswith(reason)

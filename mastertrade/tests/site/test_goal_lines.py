@@ -23,6 +23,7 @@ from mastertrade.site.goal_lines import (
 )
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.in_text import name, say
+from tests.http import spaced
 from trades.sizing_calls import limits
 from trades.sizing_calls.decide import plan_next_trade, size_for_goal
 from trades.tests.factories import book_profit, ensure_strategy, import_profits
@@ -211,4 +212,4 @@ def test_lines_take_the_same_statements_for_one_goal_and_for_many() -> None:
 def test_a_title_names_the_period_in_a_persons_words(
     fields: dict[str, object], title: str
 ) -> None:
-    assert strip_tags(title_of(GoalFactory(**fields))).startswith(title)
+    assert spaced(strip_tags(title_of(GoalFactory(**fields)))).startswith(title)

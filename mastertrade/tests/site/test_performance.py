@@ -14,7 +14,7 @@ from goals.models import Portfolio
 from goals.services.resuming import resume_trading
 from goals.tests.factories import PortfolioFactory, UserFactory
 from mastertrade.site.performance_chart import SIZES
-from tests.http import words
+from tests.http import spaced, words
 from trades.decisions.obedience import FEWEST_DAYS
 from trades.tests.factories import TradeFactory, book_profit, import_profits
 
@@ -176,7 +176,7 @@ def test_there_is_a_drawing_for_each_width_that_says_itself(
     page = page_of(mine, portfolio)
 
     label = "Unit return +6.5 %; now 3.2 % below the peak; deepest 5 %."
-    assert page.count(f'aria-label="{label}"') == len(SIZES)
+    assert spaced(page).count(f'aria-label="{label}"') == len(SIZES)
     assert "style=" not in page
 
 

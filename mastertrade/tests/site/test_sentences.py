@@ -21,6 +21,7 @@ from mastertrade.site.sentences import (
     say,
     urgency_of,
 )
+from tests.http import spaced
 
 LINKS = Links("/chart", "/odds", "/decisions", "/what-if", "/conditions", "/limits")
 LATE = datetime(2020, 11, 12, 14, 5, tzinfo=UTC)
@@ -51,7 +52,8 @@ REACHED = replace(
 
 
 def read(goal: GoalFigures) -> str:
-    return strip_tags(say(goal)).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    said = spaced(strip_tags(say(goal)))
+    return said.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
 
 
 def test_a_running_goal_has_gap_chance_next_trade_and_headroom() -> None:
@@ -63,7 +65,7 @@ def test_a_running_goal_has_gap_chance_next_trade_and_headroom() -> None:
 
 
 def test_each_number_links_to_what_it_was_made_from() -> None:
-    found = re.findall(r'<a href="([^"]+)">([^<]+)</a>', say(RUNNING))
+    found = re.findall(r'<a href="([^"]+)">([^<]+)</a>', spaced(say(RUNNING)))
 
     assert found == [
         ("/chart", "1.2 points"),

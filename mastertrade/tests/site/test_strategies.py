@@ -18,7 +18,7 @@ from strategies.enums import StrategyStatus
 from strategies.models import StrategyInstance
 from strategies.services import update_strategy
 from strategies.tests.factories import StrategyFactory
-from tests.http import make_replay, nothing_changes, words
+from tests.http import make_replay, nothing_changes, spaced, words
 from trades.sizing_calls import records
 from trades.sizing_calls.decide import plan_next_trade, select_strategy
 from trades.tests.factories import book_profit, import_profits
@@ -169,7 +169,7 @@ def test_the_goal_that_decides_comes_first_and_another_can_be_looked_at(
     assert f'href="?goal={goal.pk}' in page
     assert "Ranking for 5 %" in words(other)
     assert f'href="?goal={first.pk}' in other
-    first_line, second_line = re.findall('<div class="title">(.*?)</div>', page)
+    first_line, second_line = re.findall('<div class="title">(.*?)</div>', spaced(page))
     assert "9 %" in first_line
     assert "decides the next trade" in first_line
     assert "5 %" in second_line
