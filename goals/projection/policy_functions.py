@@ -36,10 +36,8 @@ class GoalPolicy:
 
     @property
     def reads_time(self) -> bool:
-        """Whether a factor depends on the trades left, and not on progress alone."""
-        if self.policy is PolicyName.PACE:
-            return self.edge is not None
-        return self.policy is PolicyName.DEADLINE_OPTIMAL and self.table is not None
+        """Whether a factor may depend on the trades left, and not on progress alone."""
+        return self.policy.rule.reads_time
 
     def as_function(self) -> PolicyFunction:
         """Factors for (trades left, equities, …), inside bounds and below the cap.

@@ -120,11 +120,13 @@ class Policy:
 
     `ask` gives the factor of one goal, `ask_arrays` those of many equities for the
     projection; each None where what the policy needs is not known. A test holds the
-    two together. Another `version` is due whenever a figure changes, so that a logged
-    decision can be replayed.
+    two together. `reads_time`: whether its factors depend on the trades left, and not
+    on progress alone. Another `version` is due whenever a figure changes, so that a
+    logged decision can be replayed.
     """
 
     version: str
     needs: Needs
     ask: Callable[[PolicyInputs], PolicyAnswer | None]
     ask_arrays: Callable[[ArrayInputs], Floats | None]
+    reads_time: bool = True

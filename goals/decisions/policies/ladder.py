@@ -18,6 +18,6 @@ TABLE = FactorTable(
         BAND_FLOORS_PCT[ProgressBand.ON_TRACK],
         BAND_FLOORS_PCT[ProgressBand.NEAR_TARGET],
     ),
-    factors=(tuple(LADDER_FACTORS.values()),),
+    factors=tuple(LADDER_FACTORS.values()),
 )
 POLICY = table_policy(TABLE)

@@ -1,4 +1,4 @@
-"""Policies are tables over (progress, time left)."""
+"""Policies: their factors by progress, edge and trades left, in both forms."""
 
 from decimal import Decimal
 
@@ -19,7 +19,6 @@ from goals.decisions.policies import (
 )
 from goals.decisions.policies.base import ArrayInputs, PolicyInputs, SolvedFactor
 from goals.decisions.policies.pace import PACE_LIMITS, pace_factor
-from goals.decisions.policies.tables import FactorTable
 from goals.decisions.progress import BAND_FLOORS_PCT
 from goals.enums import AfterAchieved
 from goals.projection.goal_path import GoalPath
@@ -29,7 +28,6 @@ from mastertrade.values.money import ONE
 progresses = st.decimals(
     min_value=Decimal(-99_999_999), max_value=Decimal(99_999_999), places=6
 )
-time_left = st.decimals(min_value=Decimal(0), max_value=Decimal(1), places=6)
 
 
 @pytest.mark.parametrize(
@@ -50,38 +48,32 @@ def test_the_ladder_is_larger_behind_and_smaller_near_the_target(progress, facto
     assert ladder.TABLE.factor(Decimal(progress)) == Decimal(factor)
 
 
-@given(st.tuples(progresses, progresses), time_left)
-def test_the_ladder_never_grows_with_progress(pair, left):
+@given(st.tuples(progresses, progresses))
+def test_the_ladder_never_grows_with_progress(pair):
     low, high = sorted(pair)
-    assert ladder.TABLE.factor(high, left) <= ladder.TABLE.factor(low, left)
+    assert ladder.TABLE.factor(high) <= ladder.TABLE.factor(low)
 
 
-@given(progresses, time_left, time_left)
-def test_the_ladder_does_not_ask_for_the_time_left(progress, one, other):
-    assert ladder.TABLE.factor(progress, one) == ladder.TABLE.factor(progress, other)
+@given(progresses)
+def test_the_constant_policy_is_always_one(progress):
+    assert constant.TABLE.factor(progress) == 1
 
 
-@given(progresses, time_left)
-def test_the_constant_policy_is_always_one(progress, left):
-    assert constant.TABLE.factor(progress, left) == 1
-
-
-def test_a_table_is_asked_by_time_left_and_progress():
-    table = FactorTable(
-        version="test",
-        progress_floors_pct=(Decimal(50),),
-        factors=(
-            (Decimal("0.1"), Decimal("0.2")),
-            (Decimal("0.3"), Decimal("0.4")),
-        ),
-        time_left_floors=(Decimal(0), Decimal("0.5")),
+@pytest.mark.parametrize("policy", PolicyName)
+def test_a_policy_that_reads_no_time_gives_the_same_whatever_is_left(policy):
+    way = GoalPath(Decimal("0.05"), Decimal("1.001"))
+    goal = GoalPolicy(
+        policy,
+        way,
+        LOW,
+        HIGH,
+        AfterAchieved.PROTECT,
+        edge=Decimal("0.002"),
+        table=TableOfBoth(),
     )
-    asked = [
-        table.factor(Decimal(progress), Decimal(left))
-        for left in ("0", "0.499999", "0.5", "1")
-        for progress in ("49.999999", "50")
-    ]
-    assert asked == [Decimal(f"0.{n}") for n in (1, 2, 1, 2, 3, 4, 3, 4)]
+    equity = np.linspace(0.9, 1.04, 30)
+    few, many = (goal.as_function()(left, equity) for left in (2, 40))
+    assert goal.reads_time == (not np.array_equal(few, many))
 
 
 def test_every_policy_has_a_version_of_its_own():
@@ -165,9 +157,9 @@ def test_who_needs_more_is_never_given_less(progress, needs, edge, between):
 
 
 # A solved table may answer by equity alone; that is enough to be asked in both forms.
-class HalvedEquity:
+class TableOfBoth:
     def factors_at(self, trades_left, equity, *seen):
-        return np.round(equity / 2, 4)
+        return np.round(equity / 2 + trades_left / 1_000, 4)
 
 
 @pytest.mark.parametrize("policy", list(PolicyName))
@@ -188,7 +180,7 @@ def test_the_projection_walks_the_policy_that_decides(
     at = Decimal(str(way.progress_at(equity)[0]))
     floors = [*BAND_FLOORS_PCT.values(), *(floor for floor, *_ in PACE_LIMITS[1:])]
     assume(at < 100 and all(abs(at - floor) > Decimal("0.001") for floor in floors))
-    table = HalvedEquity()
+    table = TableOfBoth()
     solved = Decimal(str(table.factors_at(left, equity)[0]))
     decided = policy.rule.ask(
         PolicyInputs(
