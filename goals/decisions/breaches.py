@@ -15,7 +15,7 @@ from goals.enums import DailyOnBreach, HaltCause, OnBreach
 # A halt that a mark causes waits for a second mark that much later by its own time, or
 # for so long by the clock without one that contradicts it.
 SECOND_MARK_AFTER = timedelta(seconds=5)
-LONGEST_WAIT = timedelta(seconds=60)
+CONFIRMED_AFTER = timedelta(seconds=60)
 BY_FLOORS = (HaltCause.HARD_DRAWDOWN, HaltCause.DAILY_LOSS)
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from goals.enums import Digest
 
 FIRST_WAIT = timedelta(seconds=30)
-LONGEST_WAIT = timedelta(hours=24)
+LONGEST_BACK_OFF = timedelta(hours=24)
 WAIT_FACTOR = 4
 # Waits of 30 s, 2 min, 8 min, 32 min, 2.1 h, 8.5 h and 24 h: in all 36 hours.
 MOST_ATTEMPTS = 8
@@ -33,7 +33,7 @@ def wait_after(attempts: int) -> timedelta | None:
     if attempts >= MOST_ATTEMPTS:
         return None
     factor: int = WAIT_FACTOR ** (attempts - 1)
-    return min(FIRST_WAIT * factor, LONGEST_WAIT)
+    return min(FIRST_WAIT * factor, LONGEST_BACK_OFF)
 
 
 def quiet_until(times: DeliveryTimes, now: datetime) -> datetime | None:

@@ -9,14 +9,14 @@ a close was judged with comes first.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol, TypeAlias
 
 from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.decisions.breaches import (
     BY_FLOORS,
-    LONGEST_WAIT,
+    CONFIRMED_AFTER,
     SECOND_MARK_AFTER,
     Breach,
     confirm_by_second,
@@ -49,6 +49,7 @@ from goals.decisions.limits import (
     value_of_units,
 )
 from goals.decisions.live_highs import Seen, follow_high
+from goals.decisions.periods import MICROSECOND
 from goals.enums import DrawdownMode, FloorIn, HaltCause, MarkRole, OnBreach, ValuedBy
 from mastertrade.values.money import UNIT_VALUE, ZERO, exactly, round_to
 
@@ -159,7 +160,6 @@ class DayEnd(NamedTuple):
     account: Account
 
 
-MICROSECOND = timedelta(microseconds=1)
 ORDER = {Entry: 1, Traded: 1, Marked: 2, Changed: 4, Resumed: 5}
 ORDER_OF_MARKS = {
     MarkRole.CLOSE: 0,
@@ -459,9 +459,9 @@ class LimitWalk:
     def _stand_alone(self, at: datetime | None) -> None:
         """A mark that nothing contradicted for long enough is confirmed by that."""
         first = self.first_mark
-        if first is None or (at is not None and at - first.at < LONGEST_WAIT):
+        if first is None or (at is not None and at - first.at < CONFIRMED_AFTER):
             return
-        confirmed_at = first.at + LONGEST_WAIT
+        confirmed_at = first.at + CONFIRMED_AFTER
         self._add(replace(one, at=confirmed_at) for one in self.suspected)
         self.first_mark, self.suspected = None, ()
 

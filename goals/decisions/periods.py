@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from goals.enums import CalendarPeriod, GoalType
 
 ONE_DAY = timedelta(days=1)
+MICROSECOND = timedelta(microseconds=1)
 SUNDAY = 6
 MONTHS = {
     CalendarPeriod.MONTH: 1,

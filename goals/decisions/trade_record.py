@@ -119,7 +119,7 @@ def make_record(
     bounds = measure_bounds(trades, float(sum_growth), float(sum_squares))
     mean_loss = _mean_size(sum_losses, losses)
     typical_loss = mean_loss or _mean_size(sum_growth, trades)
-    shrunk, _ = shrink_mean(bounds, float(typical_loss))
+    shrunk = shrink_mean(bounds, float(typical_loss))
     worse = measure_bounds(
         trades + 1,
         float(sum_growth + worst),
@@ -181,14 +181,14 @@ def measure_bounds(trades: int, total: float, total_squares: float) -> Bounds:
     return Bounds(trades, mean, deviation, mean - margin, mean + margin)
 
 
-def shrink_mean(bounds: Bounds, typical_loss: float) -> tuple[float, float]:
-    """The mean shrunk towards 0, and the standard deviation of what is known of it.
+def shrink_mean(bounds: Bounds, typical_loss: float) -> float:
+    """The mean shrunk towards 0.
 
     Normal prior of mean 0 and deviation τ = 0.2 typical losses: the mean counts with
-    n / (n + s²/τ²), and its posterior deviation is s / √(n + s²/τ²), s the sample's.
+    n / (n + s²/τ²), s the sample's deviation.
     """
     prior = PRIOR_DEVIATION_LOSSES * typical_loss
     if bounds.deviation == 0 or prior == 0:
-        return (bounds.mean if prior else 0.0), 0.0
+        return bounds.mean if prior else 0.0
     counts = bounds.trades + (bounds.deviation / prior) ** 2
-    return bounds.mean * bounds.trades / counts, bounds.deviation / counts**0.5
+    return bounds.mean * bounds.trades / counts

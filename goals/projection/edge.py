@@ -34,15 +34,13 @@ class Edge:
     """The distribution of the next trade's growth at factor 1.
 
     `growths` and `probabilities` have shape (outcomes,); their mean is `shrunk_mean`.
-    `posterior_deviation` is the standard deviation of what is known of the mean;
-    `best` the largest growth there ever was, `allows_more` whether the edge guard lets
-    a factor above 1 pass. `bunches` are the trades that were open at once, None where
-    none were; `drawn` is what a walk draws: bunches, or the growths in their order.
+    `best` is the largest growth there ever was, `allows_more` whether the edge guard
+    lets a factor above 1 pass. `bunches` are the trades that were open at once, None
+    where none were; `drawn` is what a walk draws: bunches, or the growths in order.
     """
 
     bounds: Bounds
     shrunk_mean: float
-    posterior_deviation: float
     best: float
     growths: Floats
     probabilities: Floats
@@ -111,7 +109,7 @@ def estimate_edge(
     if sample.size < FEWEST_TRADES:
         return None
     bounds = measure_bounds(sample.size, float(sample.sum()), float((sample**2).sum()))
-    shrunk, deviation = shrink_mean(bounds, measure_typical_loss(sample))
+    shrunk = shrink_mean(bounds, measure_typical_loss(sample))
     values, weights = summarise(sample)
     values, weights = tilt(values, weights, shrunk)
     allows_more = bool(allow_more(Records.of(sample[:, None]))[0])
@@ -120,9 +118,7 @@ def estimate_edge(
     if opened is not None and closed is not None:
         bunches = find_bunches(sample, opened, closed)
     drawn = sample if bunches is None else bunches.growths
-    return Edge(
-        bounds, shrunk, deviation, best, values, weights, allows_more, drawn, bunches
-    )
+    return Edge(bounds, shrunk, best, values, weights, allows_more, drawn, bunches)
 
 
 def summarise(sample: Floats) -> tuple[Floats, Floats]:

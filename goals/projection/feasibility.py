@@ -140,12 +140,11 @@ def _told_by_sums(record: GrowthRecord) -> Edge:
     mean, lower = float(record.mean), float(record.lower)
     deviation = (mean - lower) / ONE_SIDED_80 * sqrt(record.trades)
     bounds = Bounds(record.trades, mean, deviation, lower, float(record.upper))
-    shrunk, posterior = shrink_mean(bounds, float(record.typical_loss))
+    shrunk = shrink_mean(bounds, float(record.typical_loss))
     nothing = np.empty(0)
     return Edge(
         bounds,
         shrunk,
-        posterior,
         float(record.best),
         nothing,
         nothing,

@@ -64,7 +64,6 @@ class Projection:
     `probability` is that of touching the goal by the deadline at the shrunk mean, `low`
     and `high` those at the 10 % and 90 % confidence bound of the unshrunk mean, widened
     to hold `probability`.
-    `required_per_trade` is the log-growth each trade left must bring.
     `unreachable_reason` is None while the goal can be reached.
     """
 
@@ -72,12 +71,6 @@ class Projection:
     low: float
     high: float
     unreachable_reason: str | None
-    required_per_trade: float | None
-
-    @property
-    def unreachable(self) -> bool:
-        """Whether the goal is given up."""
-        return self.unreachable_reason is not None
 
 
 def project(
@@ -105,7 +98,6 @@ def project(
         stop_loss=stop_loss,
         reads_time=reads_time,
     )
-    expected = expected_trades(trades_left)
     return Projection(
         probability=found.probability,
         low=found.low,
@@ -119,7 +111,6 @@ def project(
             max_factor=max_factor,
             stop_loss=stop_loss,
         ),
-        required_per_trade=required_growth(expected, goal_return, equity),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from goals.decisions.breaches import (
     BY_FLOORS,
-    LONGEST_WAIT,
+    CONFIRMED_AFTER,
     SECOND_MARK_AFTER,
     Breach,
     confirm_by_second,
@@ -14,10 +14,9 @@ from goals.decisions.breaches import (
     split_by_marks,
 )
 from goals.decisions.guards.base import RiskState
-from goals.decisions.periods import ONE_DAY
+from goals.decisions.periods import MICROSECOND, ONE_DAY
 from goals.enums import HaltCause, MarkRole, PortfolioKind
 from goals.models import LimitMark, Portfolio
-from goals.services.days import MICROSECOND
 from goals.services.floors import limits_at
 from goals.services.limit_marks import keep_mark, newest_mark, read_open_pnl
 from goals.services.risk_state import FiguresAt, read_conditions, read_figures
@@ -86,7 +85,7 @@ def confirm(
     seen = _seen_at(portfolio, first, marked_at, now)
     shown = _shown_by(first, *seen, marked_at, now)
     confirmed = confirm_by_second(
-        shown, by_marks, min(marked_at, first.at + LONGEST_WAIT)
+        shown, by_marks, min(marked_at, first.at + CONFIRMED_AFTER)
     )
     causes = {breach.cause for breach in confirmed}
     rest = [one for one in by_marks if one.cause not in causes]
@@ -101,7 +100,7 @@ def _suspect(
     if not breaches:
         return []
     marked_at = portfolio.marked_at or now
-    if not by_mark and now - marked_at >= LONGEST_WAIT:
+    if not by_mark and now - marked_at >= CONFIRMED_AFTER:
         return _halt_at_once(portfolio, breaches)
     keep_mark(portfolio, MarkRole.BREACH, marked_at)
     _set_suspected(portfolio, now if by_mark else marked_at)
@@ -142,13 +141,13 @@ def settle_waiting(
     since. A day's floor is no more where that is another trading day.
     """
     waits_since = portfolio.suspected_at
-    if waits_since is None or now - waits_since < LONGEST_WAIT:
+    if waits_since is None or now - waits_since < CONFIRMED_AFTER:
         return None
     _set_suspected(portfolio, None)
     mark = newest_mark(portfolio, MarkRole.BREACH)
     if mark is None:  # deleted by hand
         return None
-    at = mark.at + LONGEST_WAIT
+    at = mark.at + CONFIRMED_AFTER
     figures, risk_state = _seen_at(portfolio, mark, at - MICROSECOND, now)
     return figures, risk_state, _shown_by(mark, figures, risk_state, at, now)
 

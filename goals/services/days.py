@@ -17,13 +17,12 @@ from django.db import DatabaseError, connection
 from django.db.models import QuerySet
 
 from goals.decisions.accounting import Account, open_account
-from goals.decisions.periods import DayPart, following_part
+from goals.decisions.periods import MICROSECOND, DayPart, following_part
 from goals.decisions.progress import PortfolioFigures
 from goals.models import LedgerDay, Portfolio
 from goals.services.figures import arrays_of, table_of
 from mastertrade.values.exceptions import DomainError, InsufficientEquity, OutOfRange
 
-MICROSECOND = timedelta(microseconds=1)
 # Of the tables behind the view, for then their indexes answer.
 BOUNDS = """
 SELECT least(t.first_at, f.first_at), greatest(t.last_at, f.last_at)

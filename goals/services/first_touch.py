@@ -10,13 +10,12 @@ from django.db.models import Q
 
 from goals.decisions.accounting import Account, open_account
 from goals.decisions.conditions import DayProfits
-from goals.decisions.periods import DayPart, following_part, local_date
+from goals.decisions.periods import MICROSECOND, DayPart, following_part, local_date
 from goals.decisions.progress import GoalProgress, PortfolioFigures
 from goals.enums import Measure
 from goals.models import FinancialGoal, LedgerDay, Portfolio
 from goals.services.conditions import add_entry, best_day_of
 from goals.services.days import (
-    MICROSECOND,
     LowestFigure,
     OnlyRows,
     days_between,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +21,7 @@ from goals.decisions.limits import (
     raise_by,
     reaches_floor,
 )
-from goals.decisions.periods import ONE_DAY
+from goals.decisions.periods import MICROSECOND, ONE_DAY
 from goals.enums import (
     DrawdownMode,
     FloorIn,
@@ -41,8 +41,6 @@ from mastertrade.values.money import ZERO, exactly
 
 if TYPE_CHECKING:  # risk_state reads floors
     from goals.services.risk_state import FiguresAt
-
-MICROSECOND = timedelta(microseconds=1)
 
 
 class FloorsState(NamedTuple):

@@ -26,9 +26,9 @@ from goals.decisions.limits import (
     raise_peak,
     shows_floor,
 )
+from goals.decisions.periods import MICROSECOND
 from goals.enums import LimitCause, MarkRole
 from goals.models import LimitChange, Portfolio
-from goals.services.days import MICROSECOND
 from goals.services.floors import apply_reference, reference_at
 from goals.services.limit_marks import keep_mark, read_held
 from goals.services.risk_state import FiguresAt, read_figures

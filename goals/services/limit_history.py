@@ -35,7 +35,7 @@ from goals.decisions.limits import (
     paid_in_at,
     raise_peak,
 )
-from goals.decisions.periods import ONE_DAY
+from goals.decisions.periods import MICROSECOND, ONE_DAY
 from goals.enums import DrawdownMode, FloorIn, MarkRole
 from goals.models import (
     LedgerDay,
@@ -47,7 +47,6 @@ from goals.models import (
 )
 from goals.services.day_trades import read_traded
 from goals.services.days import (
-    MICROSECOND,
     WALKED,
     days_since,
     last_day_before,
@@ -59,7 +58,7 @@ from mastertrade.values.jsonable import from_plain
 from mastertrade.values.money import ONE, ZERO
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
-LATEST = datetime.max.replace(tzinfo=UTC)
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +215,7 @@ def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk | None:
         currency=portfolio.currency,
     ).walk([replace(whole, events=[*between, *whole.events])])
     # A flow shows the value of before it, which raises nothing.
-    first_at = min((event.at for event in events.events), default=LATEST)
+    first_at = min((event.at for event in events.events), default=END_OF_TIME)
     later = [row for row in rows if row.last_entry_at > first_at]
     is_mixed = any(
         row.high_closed is not None and any("flow" in event for event in row.events)
@@ -326,7 +325,7 @@ class _Events:
     ) -> None:
         self.portfolio = portfolio
         self.from_at = EARLIEST if begin.day is None else portfolio.day_start(begin.day)
-        self.is_past, self.until = until is not None, until or LATEST
+        self.is_past, self.until = until is not None, until or END_OF_TIME
         in_play = (begin.limits, *(change.limits for change in history.changes))
         changes = [one for one in history.changes if one.at >= self.from_at]
         was_halted = finds and portfolio.last_halted_at is not None
@@ -371,7 +370,7 @@ class _Events:
 
     def _read_marks(self) -> list[Marked]:
         waits_since = self.portfolio.pending_high_at
-        over = Q(role=MarkRole.PENDING) & ~Q(at=waits_since or LATEST)
+        over = Q(role=MarkRole.PENDING) & ~Q(at=waits_since or END_OF_TIME)
         stored = LimitMark.objects.filter(
             portfolio=self.portfolio, at__gte=self.from_at
         ).exclude(over)
@@ -520,7 +519,7 @@ def read_entries(
     portfolio: Portfolio, days: dict[date, Account], until: datetime
 ) -> dict[date, Sequence[Entry]]:
     """The entries of these trading days, from the account before each."""
-    latest = until if until == LATEST else until + MICROSECOND
+    latest = until if until == END_OF_TIME else until + MICROSECOND
     ends = [min(portfolio.day_start(day + ONE_DAY), latest) for day in days]
     parameters: dict[str, Any] = {
         "portfolio_id": portfolio.portfolio_id,

@@ -17,7 +17,7 @@ from goals.services.ledger import GoalMove
 from mastertrade.values.in_text import marks_of
 from mastertrade.values.jsonable import to_plain
 
-NEVER = datetime.max.replace(tzinfo=UTC)
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 DATED = ("halted_at", "halted_until", "reason", "marks", "figures")
 RESUMED = (
     "resumed_at",
@@ -149,7 +149,7 @@ def _save(dated: Iterable[TradingHalt], untils: Mapping[int, datetime | None]) -
     longer = [
         halt
         for halt in dated
-        if (halt.halted_until or NEVER) > (untils[halt.halt_id] or NEVER)
+        if (halt.halted_until or END_OF_TIME) > (untils[halt.halt_id] or END_OF_TIME)
     ]
     others = [one for one in dated if one not in longer]
     for halt in [*reversed(longer), *others]:
@@ -159,7 +159,7 @@ def _save(dated: Iterable[TradingHalt], untils: Mapping[int, datetime | None]) -
 def _ends(halt: TradingHalt) -> datetime:
     """When it was resumed, or ends by itself."""
     ends = (halt.resumed_at, halt.halted_until)
-    return min((end for end in ends if end is not None), default=NEVER)
+    return min((end for end in ends if end is not None), default=END_OF_TIME)
 
 
 def _date(halt: TradingHalt, breach: Breach) -> bool:

@@ -5,10 +5,10 @@ from typing import Any
 
 from goals.decisions.breaches import BY_FLOORS, Breach
 from goals.decisions.floor_reference import GivenReference
+from goals.decisions.periods import MICROSECOND
 from goals.enums import DrawdownMode, HaltCause, LimitCause, MarkRole
 from goals.models import Portfolio, TradingHalt, User
 from goals.services.alerting import alert_halts, alert_resumed
-from goals.services.days import MICROSECOND
 from goals.services.halts import enforce_limits, follow_halts, write_halt
 from goals.services.limit_changes import (
     REFERENCE,

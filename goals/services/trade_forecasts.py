@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from hashlib import sha256
@@ -10,6 +10,7 @@ from json import dumps
 from typing import Any
 
 from goals.decisions.arbitration import GoalState, rank
+from goals.decisions.periods import MICROSECOND
 from goals.decisions.policies import PolicyName
 from goals.decisions.policies.base import Needs, SolvedFactor
 from goals.decisions.policies.deadline_optimal import DEADLINE_VERSION
@@ -44,7 +45,6 @@ from mastertrade.values.exceptions import DomainError
 from mastertrade.values.jsonable import to_plain
 from mastertrade.values.money import EXACT, RATIO, exactly, round_to
 
-MICROSECOND = timedelta(microseconds=1)
 # One call works out so many goals: solves a table, or looks closely at whether the goal
 # can be reached. Others are read from what is stored, or wait for a later call.
 MOST_WORKED_OUT = 3

@@ -19,7 +19,7 @@ from django.db.models import (
     When,
 )
 
-from goals.decisions.breaches import LONGEST_WAIT
+from goals.decisions.breaches import CONFIRMED_AFTER
 from goals.enums import HaltCause, TradingState
 from goals.models import Portfolio, TradingHalt
 from goals.services.floors import drawdown_floors
@@ -47,7 +47,7 @@ def find_waiting(portfolio: Portfolio, now: datetime) -> Waiting | None:
     at = effective_at(portfolio, now)
     is_hard = drawdown_floors(read_figures(portfolio, at), at).is_at_hard
     cause = HaltCause.HARD_DRAWDOWN if is_hard else HaltCause.DAILY_LOSS
-    return Waiting(cause, since, since + LONGEST_WAIT)
+    return Waiting(cause, since, since + CONFIRMED_AFTER)
 
 
 def with_trading_state(

@@ -19,7 +19,7 @@ from trades.importing.options import EqualFills
 MARKET = "translate(split_part({symbol}, ':', 1), '/-_', '')"
 # A file may cut a time to its second; a bot dates a fill when it learns of it.
 FILL_WINDOW, TRADE_WINDOW = "1 second", "1 day"
-LONGEST_WAIT = timedelta(days=1)
+MOST_APART = timedelta(days=1)
 BUCKET = "floor(extract(epoch FROM {at}) / 86400)"
 IS_FILL_FILE = (
     "({id} LIKE 'ccxt:%%' OR {id} LIKE 'binance:%%' OR {id} LIKE 'mapped:%%')"
@@ -319,7 +319,7 @@ def find_equal_fill(
 
 
 def _span(since: datetime, until: datetime) -> dict[str, datetime]:
-    return {"since": since - LONGEST_WAIT, "until": until + LONGEST_WAIT}
+    return {"since": since - MOST_APART, "until": until + MOST_APART}
 
 
 def _all_names(markets: Iterable[str]) -> list[str]:

@@ -21,7 +21,7 @@ from trades.replay.options import ReplayStrategy
 from trades.sizing_calls.decide import plan_next_trade
 from trades.sizing_calls.inputs import TAKES_PART
 
-NEVER = datetime.max.replace(tzinfo=UTC)
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class LiveBroker:
@@ -102,7 +102,7 @@ class LiveBroker:
                 portfolio_id=self.portfolio_id, ended_at=None
             ).values_list("period_ends_at", flat=True)
         )
-        return min((end for end in ends if end is not None), default=NEVER)
+        return min((end for end in ends if end is not None), default=END_OF_TIME)
 
     def equity(self) -> Decimal:
         """Read again after each close; nothing else moves it here."""

@@ -17,7 +17,7 @@ from goals.projection.policy_functions import GoalPolicy
 from goals.projection.streaks import Streaks
 from mastertrade.values.money import MONEY, hold_within
 
-LATEST = timedelta(days=36_500)
+FARTHEST = timedelta(days=36_500)
 
 
 class PacePoint(NamedTuple):
@@ -107,7 +107,7 @@ class GoalProjection:
         if trades is None or self.trades_per_day <= 0:
             return None
         ahead = timedelta(days=float(trades / self.trades_per_day))
-        return self.as_of + ahead if ahead < LATEST else None
+        return self.as_of + ahead if ahead < FARTHEST else None
 
     @property
     def suggested_target(self) -> Decimal | None:

@@ -60,20 +60,25 @@ def test_the_constant_policy_is_always_one(progress):
 
 
 @pytest.mark.parametrize("policy", PolicyName)
-def test_a_policy_that_reads_no_time_gives_the_same_whatever_is_left(policy):
-    way = GoalPath(Decimal("0.05"), Decimal("1.001"))
-    goal = GoalPolicy(
-        policy,
-        way,
-        LOW,
-        HIGH,
-        AfterAchieved.PROTECT,
-        edge=Decimal("0.002"),
-        table=TableOfBoth(),
-    )
+def test_a_policy_reads_time_where_its_factors_move_with_the_trades_left(policy):
     equity = np.linspace(0.9, 1.04, 30)
-    few, many = (goal.as_function()(left, equity) for left in (2, 40))
-    assert goal.reads_time == (not np.array_equal(few, many))
+    few, many = (
+        policy.rule.ask_arrays(
+            ArrayInputs(
+                progress_pct=(equity - 1) * 2_000,
+                equity=equity,
+                trades_left=left,
+                goal_return=Decimal("0.05"),
+                min_factor=LOW,
+                max_factor=HIGH,
+                edge=Decimal("0.002"),
+                table=TableOfBoth(),
+                trades_a_row=1.0,
+            )
+        )
+        for left in (2, 40)
+    )
+    assert policy.rule.reads_time == (not np.array_equal(few, many))
 
 
 def test_every_policy_has_a_version_of_its_own():

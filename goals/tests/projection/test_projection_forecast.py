@@ -92,7 +92,7 @@ def test_a_goal_far_above_the_band_is_unreachable() -> None:
     assert reason is not None
     assert reason.endswith(" %, below 5 %")
     found = project(make_edge(), 1.0, trades_left=60, goal_return=0.9)
-    assert found.unreachable
+    assert found.unreachable_reason
     assert found.unreachable_reason == reason
 
 
