@@ -27,14 +27,6 @@ from mastertrade.site.shell import page
 from trades.enums import Side
 
 TONES = {Verdict.ALLOW: "good", Verdict.REDUCE: "warn", Verdict.BLOCK: "bad"}
-GUARD_NAMES = {
-    "bounds": "Bounds",
-    "drawdown": "Drawdown",
-    "day_rules": "Day",
-    "edge": "Edge",
-    "headroom": "Headroom",
-    "exposure": "Exposure",
-}
 COLUMNS = (
     "adjustment_id",
     "goal_id",
@@ -131,7 +123,7 @@ def _line(row: Mapping[str, Any]) -> DecisionLine:
         asked=factor(row["policy_factor"]),
         guards=tuple(
             GuardCell(
-                label=GUARD_NAMES.get(guard.name, guard.name),
+                label=figures.words(guard.name).capitalize(),
                 hit=guard.binds,
                 off=not guard.is_set,
                 after=factor(guard.factor_after),
@@ -173,7 +165,10 @@ def say_why(decision: GoalAdjustmentLog, goal: FinancialGoal, now: datetime) -> 
         reason=figures.show(why.reason, now, titles),
         warnings=tuple(figures.show(one.message, now, titles) for one in why.warnings),
         guards=tuple(
-            (GUARD_NAMES.get(one.name, one.name), figures.show(one.reason, now, titles))
+            (
+                figures.words(one.name).capitalize(),
+                figures.show(one.reason, now, titles),
+            )
             for one in why.guards
         ),
     )

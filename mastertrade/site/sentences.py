@@ -382,7 +382,7 @@ def factor(value: Decimal) -> str:
 def hold_words(guard: str, after: Decimal) -> str:
     """Why a guard leaves no more than that factor."""
     words = GUARD_WORDS if after else {**GUARD_WORDS, **STOP_WORDS}
-    return words.get(guard, "by a limit")
+    return words.get(guard, "by a limit")  # a log outlives its guards
 
 
 def _linked_guard(goal: GoalFigures, size: NextFactor) -> SafeString:

@@ -110,6 +110,7 @@ from trades.decisions import obedience
 from trades.enums import Side
 from trades.importing.columns import BY_NAME
 from trades.importing.formats import FORMAT_NAMES
+from trades.jobs import JOBS
 from trades.management.commands.import_trades import Command as ImportCommand
 from trades.management.commands.replay import Command as ReplayCommand
 from trades.models import Trade
@@ -974,3 +975,9 @@ def test_a_backup_is_tried_in_no_other_database_than_that_for_it(
 def test_the_answer_of_readyz_that_the_page_shows(client: Client, db: None) -> None:
     (shown,) = re.findall(r'^{"status".*}$', OPERATIONS, re.MULTILINE)
     assert list(json.loads(shown)) == list(client.get("/readyz").json())
+
+
+def test_the_architecture_says_what_is_due_by_the_clock() -> None:
+    due = {name for name, job in JOBS.items() if job.every is not None}
+    said = [word(row[0]) for row in table(ARCHITECTURE, "By the clock")]
+    assert set(said) == due

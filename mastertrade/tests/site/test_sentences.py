@@ -9,8 +9,10 @@ import pytest
 from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
 
+from goals.decisions.guards import GUARDS
 from goals.enums import AfterAchieved, GoalStatus, HaltCause, Health, Measure
 from mastertrade.site.sentences import (
+    GUARD_WORDS,
     GoalFigures,
     Headroom,
     Links,
@@ -260,3 +262,7 @@ def test_what_can_be_mended_comes_first_and_what_is_over_last() -> None:
 
     ranks = [urgency_of(goal) for goal in in_order]
     assert ranks == sorted(set(ranks))
+
+
+def test_every_guard_has_its_words_where_it_binds() -> None:
+    assert set(GUARD_WORDS) == set(GUARDS)
