@@ -215,7 +215,7 @@ class LimitWalk:
     is_begun_within: bool = False  # by an entry: a first money, or a new run of units
     is_halted: bool = False
     is_day_halted: bool = False
-    waits: bool = False  # the day's halt, until a person resumes
+    halts_until_resumed: bool = False  # by the day's halt
     # The newest breach of each rule of the day since a resume, by its place.
     stops: dict[HaltCause, int] = field(default_factory=dict)
     first_mark: Marked | None = None
@@ -223,7 +223,7 @@ class LimitWalk:
     newest_mark: Marked | None = None
     reference_mark: Marked | None = None  # of the newest change, or resume
     newest_entry: tuple[datetime, int] | None = None  # and its place in its instant
-    waiting: Seen | None = None  # above the peak, for a second mark
+    waiting_high: Seen | None = None  # above the peak, for a second mark
 
     @exactly
     def walk(self, days: Iterable[TradingDay]) -> "LimitWalk":
@@ -266,7 +266,7 @@ class LimitWalk:
             self.reference = raise_by(limits, self.reference, self.account, ended)
         self.day = DayFigures(one.began_at, one.ends_at, live, closed, closed)
         self.day_from = self.account
-        self.is_day_halted = self.is_day_halted and self.waits
+        self.is_day_halted = self.is_day_halted and self.halts_until_resumed
 
     def _live(self, open_pnl: Decimal) -> Decimal:
         return live_value(self.limits.floor_in, self.account, open_pnl)
@@ -313,7 +313,7 @@ class LimitWalk:
             return False
         self.day = day
         self.reference, self.account = reference, one.rows[-1].account
-        self.waiting = None
+        self.waiting_high = None
         self._follow_flows()
         return True
 
@@ -381,7 +381,7 @@ class LimitWalk:
 
     def _book(self, entry: Entry) -> None:
         assert self.day is not None
-        before, self.account, self.waiting = self.account, entry.account, None
+        before, self.account, self.waiting_high = self.account, entry.account, None
         self._release(entry.at)
         self.reference = follow_entry(
             self.limits,
@@ -443,8 +443,8 @@ class LimitWalk:
         """A high is the second of two marks: only the first one begins to wait anew."""
         limits, seen = self.limits, Seen(mark.at, self._open_pnl(mark.at, mark))
         if limits.drawdown_mode is DrawdownMode.TRAILING:
-            waiting = self.waiting if mark.role is MarkRole.HIGH else None
-            self.reference, self.waiting = follow_high(
+            waiting = self.waiting_high if mark.role is MarkRole.HIGH else None
+            self.reference, self.waiting_high = follow_high(
                 limits, self.reference, self.account, waiting, seen
             )
 
@@ -467,7 +467,7 @@ class LimitWalk:
 
     def _resume(self, resumed: Resumed) -> None:
         assert self.day is not None
-        self.is_halted = self.is_day_halted = self.waits = False
+        self.is_halted = self.is_day_halted = self.halts_until_resumed = False
         self.stops.clear()
         worth = resumed.unit_value
         open_pnl = self._reference_pnl(resumed.at)
@@ -523,7 +523,7 @@ class LimitWalk:
             )
             self.reference = raise_peak(limits, reference, reference.peak)
             self.references[change.key] = self.reference
-            self.waiting = None
+            self.waiting_high = None
         self._test(change.at)
 
     def _reference_pnl(self, at: datetime) -> Decimal | None:
@@ -572,7 +572,10 @@ class LimitWalk:
                 case HaltCause.HARD_DRAWDOWN:
                     self.is_halted = True
                 case HaltCause.DAILY_LOSS:
-                    self.is_day_halted, self.waits = True, breach.until is None
+                    self.is_day_halted, self.halts_until_resumed = (
+                        True,
+                        breach.until is None,
+                    )
                 case _ if self._is_stopped(breach):
                     continue
                 case rule:

@@ -65,7 +65,7 @@ def restate_limits(
     _save_references(walk)
     before = [getattr(portfolio, name) for name in (*FLOOR_COLUMNS, *PENDING)]
     apply_reference(portfolio, walk.reference)
-    _wait_on(portfolio, walk.waiting)
+    _wait_on(portfolio, walk.waiting_high)
     if before != [getattr(portfolio, name) for name in (*FLOOR_COLUMNS, *PENDING)]:
         portfolio.save(update_fields=[*FLOOR_COLUMNS, *PENDING])
     if portfolio.last_halted_at is None and not walk.breaches:
