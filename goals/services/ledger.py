@@ -238,11 +238,16 @@ def measure_by(
     )
 
 
-def judge_beginning(goal: FinancialGoal) -> None:
-    """A portfolio value is shown before its period, and judged when that begins."""
+def judge_beginning(goal: FinancialGoal) -> bool:
+    """A portfolio value is shown before its period, and judged when that begins.
+
+    Whether it is achieved by that.
+    """
     undecided = goal.achieved_at is None and goal.failed_at is None
-    if undecided and goal.is_reached_by(goal.progress):
+    is_reached = undecided and goal.is_reached_by(goal.progress)
+    if is_reached:
         goal.achieved_at = goal.period_starts_at
+    return is_reached
 
 
 def measure_goal(

@@ -17,7 +17,7 @@ from goals.services.alerting import Occasion, alert_goals
 from goals.services.conditions import CONDITIONS_HOLD
 from goals.services.failing import fail_from_start
 from goals.services.goals import LATEST_DATE
-from goals.services.ledger import GoalMove
+from goals.services.ledger import GoalMove, judge_beginning
 from goals.services.opening import open_period
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput
@@ -161,15 +161,11 @@ def _judge_beginning(goal: FinancialGoal, as_of: datetime) -> list[GoalMove]:
 
     Returns its move, from the beginning on; none where it is not achieved so.
     """
-    undecided = goal.achieved_at is None and goal.failed_at is None
-    if goal.status == GoalStatus.CANCELLED or not undecided:
+    if goal.status == GoalStatus.CANCELLED or not judge_beginning(goal):
         return []
-    if not goal.is_reached_by(goal.progress):
-        return []
-    status_before = GoalStatus(goal.status)
-    goal.achieved_at, goal.updated_at = goal.period_starts_at, as_of
+    status_before, goal.updated_at = GoalStatus(goal.status), as_of
     goal.status, _ = status_after(
-        GoalStatus(goal.status), was_achieved=True, progress_pct=goal.progress_pct
+        status_before, was_achieved=True, progress_pct=goal.progress_pct
     )
     goal.save(update_fields=["status", "achieved_at", "updated_at"])
     beginning = GoalProgress(goal.start_value, ZERO)
