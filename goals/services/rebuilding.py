@@ -121,29 +121,11 @@ def rebuild_ledger(
     portfolio.apply_figures(rebuilt.new.newest)
     portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
     portfolio.updated_at = now
-    keep_day_start(portfolio)
+    keep_day_start(portfolio)  # what the caller moved, before it follows the ledger
     follow_midnight(portfolio)
     if flow is not None:
-        bought, carried = list_carried(rebuilt.new.days)
-        flow.units = bought.get(flow.cash_flow_id, flow.units)
-        if portfolio.revalued_day is not None:
-            began = portfolio.first_part(portfolio.revalued_day)
-            was, is_now = (
-                ledger.account_before(began) for ledger in (rebuilt.old, rebuilt.new)
-            )
-            shares = {
-                trade_id: change
-                for (flow_id, _, trade_id), change in carried.items()
-                if flow_id == flow.cash_flow_id
-            }
-            is_void = flow.voided_at is not None
-            if is_void and portfolio.marked_at is not None:
-                stored = CarriedProfit.objects.filter(cash_flow=flow)
-                shares = dict(stored.values_list("trade_id", "change"))
-            portfolio.keep_midnight(
-                was, is_now, flow.flowed_at, shares, is_void=is_void
-            )
-    keep_day_start(portfolio)
+        _take_flow(portfolio, flow, rebuilt)
+    keep_day_start(portfolio)  # and what that moved
     history = read_history(portfolio)
     follow_ledger_peak(portfolio, history)
     moves, rows = [], []
@@ -180,6 +162,31 @@ def rebuild_ledger(
     moves += [move for move in turned if move.goal not in known]
     enforce_limits(portfolio, now, moves=moves, rebuilt=True)
     return moves
+
+
+def _take_flow(portfolio: Portfolio, flow: CashFlow, rebuilt: Rebuilt) -> None:
+    """Give a flow the units it bought, and the day's opening its part in them."""
+    bought, carried = list_carried(rebuilt.new.days)
+    flow.units = bought.get(flow.cash_flow_id, flow.units)
+    if portfolio.revalued_day is None:
+        return
+    began = portfolio.first_part(portfolio.revalued_day)
+    shares = {
+        trade_id: change
+        for (flow_id, _, trade_id), change in carried.items()
+        if flow_id == flow.cash_flow_id
+    }
+    is_void = flow.voided_at is not None
+    if is_void and portfolio.marked_at is not None:
+        stored = CarriedProfit.objects.filter(cash_flow=flow)
+        shares = dict(stored.values_list("trade_id", "change"))
+    portfolio.keep_midnight(
+        rebuilt.old.account_before(began),
+        rebuilt.new.account_before(began),
+        flow.flowed_at,
+        shares,
+        is_void=is_void,
+    )
 
 
 def load_rebuilt(
