@@ -711,4 +711,5 @@ def test_growths_of_a_portfolio_read_no_trade_of_another():
         cursor.execute(COPIES, [None, 1000, one.pk])
         cursor.execute(COPIES, [None, 1000, other.pk])
         cursor.execute("ANALYZE trades")
-    assert read_by_growths(one.portfolio, 1001) == 1001
+    # Its own, twice at the most; with the other's it would be three times as many.
+    assert read_by_growths(one.portfolio, 1001) <= 2 * 1001
