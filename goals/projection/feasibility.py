@@ -108,9 +108,10 @@ def find_unreachable(
     goal_return, equity = float(path.goal_return), float(path.equity)
     needed = log1p(goal_return) - log(equity)
     left = TradesLeft(expected)
-    most = most_trades(left) * log1p(max(float(record.best), 0.0) * factor)
+    best = log1p(max(float(record.best), 0.0) * factor)
     edge = _told_by_sums(record)
-    if most >= needed - 1e-12:
+    # Whether the expected trades would do is the cheaper question.
+    if expected * best >= needed or most_trades(left) * best >= needed - 1e-12:
         chance = estimate_chance(
             edge,
             trades_left=expected,

@@ -14,7 +14,7 @@ of 0) the way begins today: equity 1 is today's, at today's progress.
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from goals.decisions.progress import GoalProgress
 from goals.enums import Measure
 from goals.projection.types import Floats
 from mastertrade.values.money import HUNDRED, ONE, RATIO, exactly, round_to
+
+# Of a ratio that is rounded to 12 places in the end.
+LOGARITHM = Context(prec=50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class GoalPath:
 
         The trade that is asked about is one of those left, so there is at least one.
         """
-        whole = ((ONE + self.goal_return) / self.equity).ln()
+        whole = LOGARITHM.ln((ONE + self.goal_return) / self.equity)
         return round_to(whole / max(trades_left, ONE), RATIO)
 
 

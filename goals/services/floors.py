@@ -139,8 +139,17 @@ def reference_now(figures: "FiguresAt", now: datetime, *, closed: bool) -> Refer
     """As of the figures, by the live value or the closed one.
 
     Where the floor is reached, as a resume would set it: from the present value. A
-    statement where there is a daily limit.
+    statement where there is a daily limit, once for all goals.
     """
+    found = figures.references
+    if (now, closed) not in found:
+        found[now, closed] = _read_reference(figures, now, closed=closed)
+    return found[now, closed]
+
+
+def _read_reference(
+    figures: "FiguresAt", now: datetime, *, closed: bool
+) -> ReferenceNow:
     account = figures.account
     state = read_floors(figures, now)
     limits, reference, day = state.limits, state.reference, state.day

@@ -20,7 +20,7 @@ from goals.decisions.progress import PortfolioFigures
 from goals.enums import EdgeGuard, TradingState
 from goals.models import Portfolio, TradingHalt
 from goals.services.days import account_at, newest_days
-from goals.services.floors import read_floors, read_past_limits
+from goals.services.floors import ReferenceNow, read_floors, read_past_limits
 from mastertrade.values.money import ZERO
 
 
@@ -53,6 +53,11 @@ class FiguresAt:
     def past_limits(self) -> tuple[Limits, FloorReference]:
         """The limits in force at a past time, and what they are measured from."""
         return read_past_limits(self)
+
+    @cached_property
+    def references(self) -> dict[tuple[datetime, bool], ReferenceNow]:
+        """What `reference_now` found, by its arguments."""
+        return {}
 
 
 def read_conditions(figures: FiguresAt, now: datetime) -> RiskState:

@@ -1,6 +1,6 @@
 """What the first page shows of a portfolio, read by a constant number of statements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -114,7 +114,6 @@ def read_today(
     state = _read_state(user, portfolio, now)
     is_money = state.lack is None
     running = running_goals(portfolio, now)
-    titles = {goal.pk: title_of(goal) for goal in running}
     goals = read_lines(user, portfolio, running, now, state.limits, MOST_GOALS)
     return {
         "now": now,
@@ -124,7 +123,7 @@ def read_today(
         "halts": [say_halt(halt, now) for halt in state.halts],
         "state": state,
         "goals": goals,
-        "sizer": _name_sizer(state.limits, titles),
+        "sizer": _name_sizer(state.limits, running),
         "is_new": not (is_money or goals or portfolio.last_entry_at),
         "more_goals": len(running) - len(goals),
         "not_projected": is_money and any(map(_waits_for_odds, goals)),
@@ -135,12 +134,13 @@ def read_today(
 
 
 def _name_sizer(
-    limits: LimitsNow, titles: Mapping[int, SafeString]
+    limits: LimitsNow, running: Sequence[FinancialGoal]
 ) -> SafeString | None:
     """The title of the goal that decides the next size."""
     if limits.next_size is None or not limits.next_size.states:
         return None
-    return titles.get(min(limits.next_size.states, key=rank).goal_id)
+    decider = min(limits.next_size.states, key=rank).goal_id
+    return next((title_of(goal) for goal in running if goal.pk == decider), None)
 
 
 def _waits_for_odds(line: GoalLine) -> bool:

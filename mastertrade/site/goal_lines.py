@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from goals.decisions.arbitration import GoalState, rank
 from goals.decisions.guards.headroom import StopPriceRequired
 from goals.decisions.periods import calendar_end
+from goals.decisions.progress import Pace
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import (
     AfterAchieved,
@@ -107,11 +108,12 @@ def read_lines(
             user=user, portfolio_id=portfolio.pk, now=now, with_next_size=True
         )
     deciding = _Deciding.of(limits.next_size, portfolio, goals)
-    measured = [
-        (goal, figures_of(goal, portfolio, limits, deciding, now)) for goal in goals
+    measured = [(goal, goal.pace_at(now)) for goal in goals]
+    urgent = sorted(measured, key=lambda one: _order(one[0], one[1], now))[:most]
+    return [
+        _line(goal, figures_of(goal, pace, portfolio, limits, deciding, now), now)
+        for goal, pace in urgent
     ]
-    urgent = sorted(measured, key=_order)[:most]
-    return [_line(goal, of, now) for goal, of in urgent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +155,16 @@ class _Deciding:
         return self.title, because
 
 
-def _order(of: tuple[FinancialGoal, GoalFigures]) -> tuple[int, datetime, int, int]:
-    goal, measured = of
-    ends_at = goal.period_ends_at or NO_DEADLINE
-    return urgency_of(measured), ends_at, goal.priority, goal.pk
+def _order(
+    goal: FinancialGoal, pace: Pace, now: datetime
+) -> tuple[int, datetime, int, int]:
+    urgency = urgency_of(
+        goal.status_at(now),
+        pace.health,
+        has_begun=goal.period_starts_at <= now,
+        is_over=goal.is_over(now),
+    )
+    return urgency, goal.period_ends_at or NO_DEADLINE, goal.priority, goal.pk
 
 
 def _line(goal: FinancialGoal, of: GoalFigures, now: datetime) -> GoalLine:
@@ -165,7 +173,7 @@ def _line(goal: FinancialGoal, of: GoalFigures, now: datetime) -> GoalLine:
         goal=goal,
         figures=of,
         title=title_of(goal),
-        url=reverse("site:goal", args=[goal.pk]),
+        url=of.links.page,
         pill=pill_of(of),
         health=health_of(of),
         sentence=say(of),
@@ -180,13 +188,13 @@ def _line(goal: FinancialGoal, of: GoalFigures, now: datetime) -> GoalLine:
 @exactly
 def figures_of(
     goal: FinancialGoal,
+    pace: Pace,
     portfolio: Portfolio,
     limits: LimitsNow,
     deciding: _Deciding,
     now: datetime,
 ) -> GoalFigures:
     """What the sentence of a goal is made of, now."""
-    status, pace = goal.status_at(now), goal.pace_at(now)
     gap = None
     if pace.pace_gap_pct is not None:
         gap = pace.pace_gap_pct * (goal.target_value - goal.start_value) / HUNDRED
@@ -195,7 +203,7 @@ def figures_of(
     halt = limits.halts[0] if limits.halts else None
     nearest = [one for one in limits.floors if one.limit in HARD and one.binding]
     return GoalFigures(
-        status=status,
+        status=goal.status_at(now),
         health=pace.health,
         measure=goal.kind.measures,
         currency=portfolio.currency,
@@ -237,6 +245,7 @@ def links_of(goal: FinancialGoal, portfolio: Portfolio) -> Links:
     page = reverse("site:goal", args=[goal.pk])
     home = reverse("site:home")
     return Links(
+        page=page,
         chart=f"{page}#h-chart",
         odds=f"{page}#h-front",
         decisions=f"{page}#h-dec",

@@ -58,8 +58,9 @@ WHOLE_PERCENT = (6, 0)
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where the numbers of a sentence lead."""
+    """The goal's page, and where the numbers of its sentence lead."""
 
+    page: str
     chart: str
     odds: str
     decisions: str
@@ -160,19 +161,25 @@ def pill_of(goal: GoalFigures) -> SafeString:
     return figures.pill(tone, HEALTH_WORDS[goal.health])
 
 
-def urgency_of(goal: GoalFigures) -> int:
+def urgency_of(
+    status: GoalStatus,
+    health: Health | None,
+    *,
+    has_begun: bool = True,
+    is_over: bool = False,
+) -> int:
     """The lower, the sooner a person should look."""
-    if goal.is_over or goal.status is GoalStatus.CANCELLED:
+    if is_over or status is GoalStatus.CANCELLED:
         return 9
-    if goal.status is GoalStatus.FAILED:
+    if status is GoalStatus.FAILED:
         return 2
-    if goal.status is GoalStatus.ACHIEVED:
+    if status is GoalStatus.ACHIEVED:
         return 5
-    if goal.status is GoalStatus.PAUSED:
+    if status is GoalStatus.PAUSED:
         return 6
-    if goal.begins_at is not None:
+    if not has_begun:
         return 7
-    return 3 if goal.health is None else URGENCY[goal.health]
+    return 3 if health is None else URGENCY[health]
 
 
 def health_of(goal: GoalFigures) -> str:

@@ -256,10 +256,13 @@ def _count_others(
     portfolio: Portfolio, strategies: list[StrategyInstance]
 ) -> dict[str, int]:
     """Trades that have wholly ended and are no evidence here: of the other kind."""
-    is_live = Q(portfolio__kind=PortfolioKind.LIVE)
+    is_live = Q(kind=PortfolioKind.LIVE)
+    others = Portfolio.objects.filter(
+        ~is_live if portfolio.is_live else is_live, user_id=portfolio.user_id
+    )
     ended = Trade.objects.filter(
-        ~is_live if portfolio.is_live else is_live,
-        user_id=portfolio.user_id,
+        # By their keys, as statistics know how few trades these have.
+        portfolio_id__in=list(others.values_list("pk", flat=True)),
         strategy_id__in=[one.strategy_id for one in strategies],
         status=TradeStatus.CLOSED,
         parent_trade=None,

@@ -247,11 +247,12 @@ class Trade(models.Model):
                 & Q(GreaterThan(Coalesce("parent_trade", 0), 0)),
                 name="trades_parts",
             ),
-            # How many were entered in a trading day.
+            # The newest, their totals, and how many were entered in a trading day: the
+            # last two readable from the index alone.
             models.Index(
-                fields=["portfolio", "-entry_time"],
-                condition=Q(parent_trade__isnull=True),
-                name="trades_entered",
+                fields=["portfolio", "-entry_time", "-trade_id"],
+                include=["status", "profit_loss", "parent_trade"],
+                name="trades_by_entry",
             ),
             # What ON DELETE SET NULL looks for.
             models.Index(fields=["user", "strategy_id"], name="trades_by_strategy"),

@@ -317,10 +317,11 @@ def read_report(run: ReplayRun) -> InstrumentReport:
 
 def read_reports(runs: Sequence[ReplayRun]) -> ReplayReport:
     """The reports of several runs as one; it was made when the last of them was."""
+    stored = [report_from_dict(run.report) for run in runs]
     return ReplayReport(
-        instruments=tuple(map(read_report, runs)),
+        instruments=tuple(one.instruments[0] for one in stored),
         made_at=max(run.created_at for run in runs),
-        command=report_from_dict(runs[-1].report).command,
+        command=stored[-1].command,
     )
 
 

@@ -10,6 +10,7 @@ from django.utils.html import strip_tags
 
 from goals.decisions.guards.day_rules import DayUnknown
 from goals.decisions.guards.headroom import StopPriceRequired
+from goals.decisions.policies import PolicyName
 from goals.decisions.size_request import NoLiveEquity, SizeRequest
 from goals.enums import GoalType
 from goals.models import GoalAdjustmentLog, Portfolio
@@ -178,15 +179,28 @@ def test_the_headroom_is_that_of_the_limits() -> None:
     assert "average losing trades to the hard floor" in strip_tags(line.sentence)
 
 
-def test_lines_take_the_same_statements_for_one_goal_and_for_many() -> None:
-    portfolio = PortfolioFactory()
-    GoalFactory(portfolio=portfolio)
-    with CaptureQueriesContext(
-        connection,
-    ) as one:
+@pytest.mark.parametrize("policy", [PolicyName.LADDER, PolicyName.PACE])
+def test_lines_take_the_same_statements_for_one_goal_and_for_many(
+    policy: PolicyName,
+) -> None:
+    portfolio = PortfolioFactory(daily_loss_limit_pct=Decimal(5))
+    import_profits(
+        portfolio,
+        [
+            (START + timedelta(hours=hour), Decimal(10 - hour % 2 * 15))
+            for hour in range(24)
+        ],
+    )
+
+    def make_goal(number: int) -> None:
+        target = Decimal(20) + Decimal(number) / 100
+        GoalFactory(portfolio=portfolio, policy=policy, target_value=target)
+
+    make_goal(0)
+    with CaptureQueriesContext(connection) as one:
         lines_of(portfolio)
-    for number in range(12):
-        GoalFactory(portfolio=portfolio, target_value=Decimal(6 + number))
+    for number in range(1, 13):
+        make_goal(number)
     with CaptureQueriesContext(connection) as many:
         assert len(lines_of(portfolio)) == 13
 

@@ -25,7 +25,9 @@ from mastertrade.site.sentences import (
 )
 from tests.http import spaced
 
-LINKS = Links("/chart", "/odds", "/decisions", "/what-if", "/conditions", "/limits")
+LINKS = Links(
+    "/", "/chart", "/odds", "/decisions", "/what-if", "/conditions", "/limits"
+)
 LATE = datetime(2020, 11, 12, 14, 5, tzinfo=UTC)
 RUNNING = GoalFigures(
     status=GoalStatus.ACTIVE,
@@ -249,18 +251,16 @@ def test_a_healthy_goal_has_a_plain_word() -> None:
 
 
 def test_what_can_be_mended_comes_first_and_what_is_over_last() -> None:
-    in_order = [
-        RUNNING,
-        replace(RUNNING, health=Health.UNREACHABLE),
-        replace(RUNNING, health=Health.LAGGING),
-        replace(RUNNING, health=Health.AHEAD),
-        REACHED,
-        replace(RUNNING, status=GoalStatus.PAUSED),
-        replace(RUNNING, begins_at=LATE),
-        replace(RUNNING, status=GoalStatus.MISSED, is_over=True),
+    ranks = [
+        urgency_of(GoalStatus.ACTIVE, Health.AT_RISK),
+        urgency_of(GoalStatus.ACTIVE, Health.UNREACHABLE),
+        urgency_of(GoalStatus.ACTIVE, Health.LAGGING),
+        urgency_of(GoalStatus.ACTIVE, Health.AHEAD),
+        urgency_of(GoalStatus.ACHIEVED, None),
+        urgency_of(GoalStatus.PAUSED, Health.AT_RISK),
+        urgency_of(GoalStatus.ACTIVE, Health.AT_RISK, has_begun=False),
+        urgency_of(GoalStatus.MISSED, None, is_over=True),
     ]
-
-    ranks = [urgency_of(goal) for goal in in_order]
     assert ranks == sorted(set(ranks))
 
 

@@ -650,7 +650,7 @@ INDEXES = {
     "strategy_selection_log_by_goal",
     "limit_changes_by_time",
     "limit_marks_by_time",
-    "trades_entered",
+    "trades_by_entry",
     "trades_by_adjustment",
     "trades_by_override_halt",
     "trading_halts_by_portfolio",
@@ -697,7 +697,7 @@ QUERIES = {
         "SELECT * FROM financial_goals "
         "WHERE portfolio_id = 7 AND period_ends_at > '2026-03-01'"
     ),
-    "trades_entered": (
+    "trades_by_entry": (
         "SELECT count(*) FROM trade_entries "
         "WHERE portfolio_id = 7 AND entered_at >= '2026-03-20'"
     ),

@@ -677,6 +677,21 @@ WHERE relname = 'trades'
 """
 
 
+def read_by_growths(portfolio: Portfolio, trades: int) -> int:
+    """How many rows of trades the growths of so many made the database read."""
+    with connection.cursor() as cursor:
+        cursor.execute(READ_SO_FAR)
+        [before] = cursor.fetchone()
+        cursor.execute(
+            "SELECT count(*) FROM portfolio_growths(%s, '-infinity', 0, %s, 10000)",
+            [portfolio.pk, NOW],
+        )
+        assert cursor.fetchone() == (trades,)
+        cursor.execute(READ_SO_FAR)
+        [after] = cursor.fetchone()
+    return int(after - before)
+
+
 def test_growths_of_parts_read_few_rows_where_statistics_know_of_no_part():
     trade = book_profit(PortfolioFactory(), 5, at(0))
     with connection.cursor() as cursor:
@@ -685,14 +700,16 @@ def test_growths_of_parts_read_few_rows_where_statistics_know_of_no_part():
         cursor.execute("ANALYZE trades")
         for root in roots:
             cursor.execute(COPIES, [root, 4, root])
-        cursor.execute(READ_SO_FAR)
-        [before] = cursor.fetchone()
-        cursor.execute(
-            "SELECT count(*) FROM portfolio_growths(%s, '-infinity', 0, %s, 10000)",
-            [trade.portfolio_id, NOW],
-        )
-        assert cursor.fetchone() == (1 + len(roots),)
-        cursor.execute(READ_SO_FAR)
-        [after] = cursor.fetchone()
+    read = read_by_growths(trade.portfolio, 1 + len(roots))
     # Itself, its root, its root's four other parts; each trade of 1,501.
-    assert after - before < 8 * (1 + 5 * len(roots))
+    assert read < 8 * (1 + 5 * len(roots))
+
+
+def test_growths_of_a_portfolio_read_no_trade_of_another():
+    one, other = (book_profit(PortfolioFactory(), 5, at(0)) for _ in range(2))
+    with connection.cursor() as cursor:
+        cursor.execute(COPIES, [None, 1000, one.pk])
+        cursor.execute(COPIES, [None, 1000, other.pk])
+        cursor.execute("ANALYZE trades")
+    # Its own, twice at the most; with the other's it would be three times as many.
+    assert read_by_growths(one.portfolio, 1001) <= 2 * 1001
