@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import (
     conditional_page,
@@ -32,6 +33,7 @@ from mastertrade.site.replay_forms import (
     READING,
     ComparisonForm,
     ReplayForm,
+    in_replay_words,
 )
 from mastertrade.site.shell import page
 from mastertrade.values.exceptions import DomainError, NotFound
@@ -91,6 +93,7 @@ def _follow(job: UserJob) -> dict[str, Any]:
     return {
         "job": job,
         "asked": {**DEFAULTS, **job.arguments},
+        "error": in_replay_words(job.error),
         "poll": reverse("site:replay-progress", args=[job.pk]),
     }
 
@@ -155,7 +158,10 @@ def follow_job(request: HttpRequest, job_id: int) -> HttpResponse:
     if job.state == JobState.DONE and job.kind == JobKind.REPLAY:
         if _mine(request).filter(pk=result["replay_id"]).exists():
             for note in result["notes"]:
-                messages.info(request, f"How the prices were read: {note}.")
+                said = format_html(
+                    "How the prices were read: {}.", in_replay_words(note)
+                )
+                messages.info(request, said)
             return redirect("site:replay", result["replay_id"])
         messages.warning(request, "The replay is done, and was deleted since.")
         return redirect("site:replays")

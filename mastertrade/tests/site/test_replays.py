@@ -495,3 +495,21 @@ def test_a_visitor_is_sent_to_sign_in(client: Client, user: User) -> None:
     run = make_replay(user)
     for address in (LIST, NEW, COMPARE, BESIDE, address_of(run, "-chart")):
         assert client.get(address)["Location"].startswith(reverse("site:login"))
+
+
+def test_what_is_said_of_a_file_names_the_fields_of_the_page(
+    mine: Client, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "prices.csv", wander(70))
+    lines = path.read_text().splitlines()
+    lines[3] = re.sub(",.*", ",null,null,null,null,0", lines[3])
+    for given, says in (
+        (lines, "“Skip rows without a price” skips such rows"),
+        (["Date,Open,High,Low,Close,Adj Close,Volume"], "60 bars are needed"),
+    ):
+        file = SimpleUploadedFile("prices.csv", "\n".join(given).encode())
+        job = UserJob.objects.get(pk=ask(mine, prices="", file=file).url.split("/")[-2])
+        do(job.pk)
+        page = mine.get(reverse("site:replay-job", args=[job.pk]))
+        assert says in page.content.decode()
+        assert says in mine.get(LIST).content.decode()
