@@ -74,7 +74,8 @@ class GoalChange:
 
     `unit` is % or a currency. `at` is when the change took effect. `alerted` is the
     worst health alerted since it was well; `pace_gap_pct`, `probability` (a ratio) and
-    `unreachable` say what it is at `known_at`, where the goal has one. `still_open`: what keeps a goal at its target from being achieved.
+    `unreachable` say what it is at `known_at`, where the goal has one. `still_open`:
+    what keeps a goal at its target from being achieved.
     """
 
     goal_id: int
