@@ -10,7 +10,7 @@ from django import forms
 from goals.models.portfolios import LIMIT_KINDS
 from mastertrade.site.figures import show
 from mastertrade.values.exceptions import DomainError, InvalidInput
-from mastertrade.values.in_text import say
+from mastertrade.values.in_text import cased, say
 from mastertrade.values.money import format_plain
 from mastertrade.values.validation import is_plain_number
 from mastertrade.web.api_fields import StrictSerializer
@@ -92,7 +92,7 @@ class TellsWrong:
         for wrong in (refusal, *refusal.also):
             field = self.field_names.get(wrong.field, wrong.field)
             if field in self.fields:
-                self.add_error(field, show(wrong.detail, labels=self.labels()))
+                self.add_error(field, show(cased(wrong.detail), labels=self.labels()))
             else:
                 label = LABELS.get(wrong.field, wrong.field)
                 words = say("{}: {}", label, wrong.detail)

@@ -20,6 +20,7 @@ from goals.services.portfolios import record_cash_flow
 from goals.services.resuming import PRESENT, halt_anew, resume_trading
 from mastertrade.site.forms import (
     LABELS,
+    NO_NUMBER,
     REFERENCE,
     TellsWrong,
     compare_with_page,
@@ -70,6 +71,8 @@ class ServiceForm(TellsWrong, GenericForm[Row]):
         for field in self.fields.values():
             if isinstance(field, forms.IntegerField):  # decimals are such fields too
                 setattr(field, "to_python", partial(read_number, field))  # noqa: B010
+            if isinstance(field, forms.DecimalField):
+                field.error_messages["invalid"] = NO_NUMBER
         for name, value in self.initial.items():
             if isinstance(value, Decimal):
                 self.initial[name] = Decimal(format_plain(value))
