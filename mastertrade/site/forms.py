@@ -49,6 +49,11 @@ def compare_with_page(form: forms.BaseForm) -> None:
         field.show_hidden_initial = sent or not form.is_bound
 
 
+def number_input() -> forms.TextInput:
+    """A number's own keyboard on a phone, and no arrows that change it by 1."""
+    return forms.TextInput({"inputmode": "decimal", "autocomplete": "off"})
+
+
 def decimal_field(
     label: str, column: tuple[int, int], *, required: bool = True, **more: Any
 ) -> forms.DecimalField:
@@ -58,7 +63,7 @@ def decimal_field(
         required=required,
         max_digits=column[0],
         decimal_places=column[1],
-        widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
+        widget=number_input(),
         error_messages={"invalid": NO_NUMBER},
         **more,
     )

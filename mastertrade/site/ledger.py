@@ -168,7 +168,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "totals": totals,
         "page": found,
         "is_filtered": bool(asked),
-        "query": urlencode({CHOSEN: portfolio.pk, **asked}),
+        "query": urlencode({CHOSEN: str(portfolio.pk), **asked}),
         "most": MOST_SUMMED if has_more else None,
     }
     return render(request, "site/ledger.html", context)

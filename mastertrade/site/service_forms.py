@@ -24,6 +24,7 @@ from mastertrade.site.forms import (
     REFERENCE,
     TellsWrong,
     compare_with_page,
+    number_input,
     read_number,
 )
 from mastertrade.values import in_text
@@ -151,6 +152,9 @@ class OnceForm(ServiceForm[Row]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, forms.DecimalField):
+                field.widget = number_input()
         self.initial["form_id"] = f"form-{uuid4()}"
 
     @property
