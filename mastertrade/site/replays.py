@@ -47,6 +47,8 @@ from trades.services.replay import read_reports
 from trades.services.replay_reports import list_replays, render_file
 
 MOST_REPLAYS, MOST_JOBS, MOST_BESIDE = 20, 20, 8
+# Of those that failed, the others are folded away.
+MOST_FAILED = 3
 # Of a report's periods on the page; the file has them all.
 MOST_PERIODS = 120
 KINDS = (JobKind.REPLAY, JobKind.COMPARISON)
@@ -76,10 +78,12 @@ def list_runs(request: HttpRequest) -> HttpResponse:
     page_of = shown.get_page(request.GET.get("page"))
     jobs = _jobs(request).defer("result")
     failed = jobs.filter(state=JobState.FAILED)
+    found = [_follow(one) for one in failed[:MOST_JOBS]]
     compared = jobs.filter(kind=JobKind.COMPARISON, state=JobState.DONE)
     context = {
         "under_way": [_follow(one) for one in jobs.filter(state__in=UNFINISHED)],
-        "failed": [_follow(one) for one in failed[:MOST_JOBS]],
+        "failed": found[:MOST_FAILED],
+        "failed_before": found[MOST_FAILED:],
         "replays": list_replays(cast(QuerySet[ReplayRun], page_of.object_list)),
         "page": page_of,
         "comparisons": [_follow(one) for one in compared[:MOST_JOBS]],
