@@ -72,9 +72,10 @@ class Alert:
 class GoalChange:
     """A goal before and after a change.
 
-    `unit` is % or a currency. `alerted` is the worst health alerted since it was well;
-    `pace_gap_pct`, `probability` (a ratio) and `unreachable` say what it is now, where
-    the goal has one. `still_open`: what keeps a goal at its target from being achieved.
+    `unit` is % or a currency. `at` is when the change took effect. `alerted` is the
+    worst health alerted since it was well; `pace_gap_pct`, `probability` (a ratio) and
+    `unreachable` say what it is at `known_at`, where the goal has one. `still_open`:
+    what keeps a goal at its target from being achieved.
     """
 
     goal_id: int
@@ -90,6 +91,7 @@ class GoalChange:
     status: GoalStatus
     after_achieved: AfterAchieved
     at: datetime
+    known_at: datetime
     is_over: bool = False
     still_open: tuple[str, ...] = ()
     alerted: Health | None = None
@@ -264,7 +266,7 @@ def _health(change: GoalChange, health: Health) -> Alert:
             if change.probability is None
             else f"{change.probability:f}",
         },
-        occurred_at=change.at,
+        occurred_at=change.known_at,
         portfolio_id=change.portfolio_id,
         goal_id=change.goal_id,
     )

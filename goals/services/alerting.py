@@ -198,6 +198,7 @@ def change_of(
         status=GoalStatus(goal.status),
         after_achieved=AfterAchieved(goal.after_achieved),
         at=occasion.at,
+        known_at=occasion.now,
         is_over=goal.is_over(occasion.now),
         still_open=tuple(
             condition.words for condition in goal.find_open_at_target(move.after)

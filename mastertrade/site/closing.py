@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import messages
@@ -21,14 +21,13 @@ from mastertrade.site.forms import above_zero, decimal_field, local_time
 from mastertrade.site.service_forms import OnceForm
 from mastertrade.site.shell import page
 from mastertrade.site.today import say_done
-from mastertrade.site.trade_forms import CloseForm, fees_field
 from mastertrade.values.exceptions import DomainError, InvalidInput
-from mastertrade.values.money import PRICE, format_plain
+from mastertrade.values.money import MONEY, PRICE, format_plain
 from mastertrade.values.validation import require_not_future, wrong_by
 from trades.booking.add import add_to_trade
 from trades.booking.close import ClosedTrade, close_trade
 from trades.booking.mark import Mark, Marked, mark_positions
-from trades.booking.references import find_wrong_addition
+from trades.booking.references import find_wrong_addition, find_wrong_exit
 from trades.booking.trade_input import find_wrong_figures
 from trades.enums import TradeStatus
 from trades.models import Position, Trade
@@ -36,25 +35,39 @@ from trades.models import Position, Trade
 MOST_SYMBOLS = 50
 
 
-class ClosingForm(CloseForm):
-    """Closes all of a trade, or a part."""
+class ClosingForm(OnceForm[Trade]):
+    """Closes all of an open trade, or a part."""
 
     closed: ClosedTrade
+    fees = decimal_field(
+        "Fees", MONEY, required=False, help_text="In money, of the exit."
+    )
 
-    class Meta(CloseForm.Meta):
-        labels = {"quantity": "Quantity", "exit_time": "Time"}
-        widgets = {"exit_time": local_time()}
+    class Meta:
+        model = Trade
+        fields = ("exit_price", "quantity", "exit_time")
+        labels: ClassVar[dict[str, str]] = {"quantity": "Quantity", "exit_time": "Time"}
+        widgets: ClassVar[dict[str, Any]] = {"exit_time": local_time()}
 
     def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         held = figures.quantity(self.instance.quantity)
         self.initial.update(quantity=None, exit_time=None)
-        self.fields[
-            "quantity"
-        ].help_text = f"Default: all of it, {held}. Less closes a part."
-        self.fields["exit_time"].help_text = f"In {zone}. Default: now."
-        self.fields["fees"].help_text = "In money, of the exit."
-        _use_text_inputs(self, "exit_price", "quantity", "fees")
+        self.fields["exit_price"].required = True
+        for name, words in (
+            ("quantity", f"Default: all of it, {held}. Less closes a part."),
+            ("exit_time", f"In {zone}. Default: now."),
+        ):
+            self.fields[name].required = False
+            self.fields[name].help_text = words
+
+    def find_wrong(self) -> Iterator[InvalidInput]:
+        given, trade = self.given, self.instance
+        yield from find_wrong_figures(given)
+        if "exit_time" in given:
+            at = given["exit_time"]
+            yield from wrong_by(require_not_future, "exit_time", at, self.now)
+        yield from find_wrong_exit(trade.user, trade.pk, given)
 
     def call_service(self) -> Trade:
         self.closed = close_trade(
@@ -71,7 +84,9 @@ class AddingForm(OnceForm[Trade]):
     """Adds to an open trade."""
 
     at = forms.DateTimeField(required=False, label="Time", widget=local_time())
-    fees = fees_field("In money, of this entry.")
+    fees = decimal_field(
+        "Fees", MONEY, required=False, help_text="In money, of this entry."
+    )
 
     class Meta:
         model = Trade
@@ -83,7 +98,6 @@ class AddingForm(OnceForm[Trade]):
         self.initial.update(quantity=None, entry_price=None)
         self.fields["quantity"].help_text = "What comes on top of what is open."
         self.fields["at"].help_text = f"In {zone}. Default: now."
-        _use_text_inputs(self, "entry_price", "quantity", "fees")
 
     def find_wrong(self) -> Iterator[InvalidInput]:
         given, trade = self.given, self.instance
@@ -100,12 +114,6 @@ class AddingForm(OnceForm[Trade]):
             **self.given,
         )
         return trade
-
-
-def _use_text_inputs(form: forms.BaseForm, *names: str) -> None:
-    for name in names:
-        attrs = {"inputmode": "decimal", "autocomplete": "off"}
-        form.fields[name].widget = forms.TextInput(attrs)
 
 
 @ASKS

@@ -279,7 +279,7 @@ def _words(words: str, labels: Mapping[str, str]) -> str:
     """What is wrong with a form names its fields as the API does."""
     for name, label in labels.items():
         if "_" in name:
-            words = re.sub(rf"\b{name}\b", QUOTED.format(label), words)
+            words = re.sub(rf"(?i)\b{name}\b", QUOTED.format(label), words)
     return words.replace(" %", PERCENT_SIGN)
 
 

@@ -10,7 +10,7 @@ from django import forms
 from goals.models.portfolios import LIMIT_KINDS
 from mastertrade.site.figures import show
 from mastertrade.values.exceptions import DomainError, InvalidInput
-from mastertrade.values.in_text import say
+from mastertrade.values.in_text import cased, say
 from mastertrade.values.money import format_plain
 from mastertrade.values.validation import is_plain_number
 from mastertrade.web.api_fields import StrictSerializer
@@ -49,6 +49,11 @@ def compare_with_page(form: forms.BaseForm) -> None:
         field.show_hidden_initial = sent or not form.is_bound
 
 
+def number_input() -> forms.TextInput:
+    """A number's own keyboard on a phone, and no arrows that change it by 1."""
+    return forms.TextInput({"inputmode": "decimal", "autocomplete": "off"})
+
+
 def decimal_field(
     label: str, column: tuple[int, int], *, required: bool = True, **more: Any
 ) -> forms.DecimalField:
@@ -58,7 +63,7 @@ def decimal_field(
         required=required,
         max_digits=column[0],
         decimal_places=column[1],
-        widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
+        widget=number_input(),
         error_messages={"invalid": NO_NUMBER},
         **more,
     )
@@ -92,7 +97,7 @@ class TellsWrong:
         for wrong in (refusal, *refusal.also):
             field = self.field_names.get(wrong.field, wrong.field)
             if field in self.fields:
-                self.add_error(field, show(wrong.detail, labels=self.labels()))
+                self.add_error(field, show(cased(wrong.detail), labels=self.labels()))
             else:
                 label = LABELS.get(wrong.field, wrong.field)
                 words = say("{}: {}", label, wrong.detail)

@@ -91,19 +91,27 @@ def _midnight(day: date) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Of closed trades, but for the counts; money in the portfolio's currency."""
+    """Of closed trades, but for the counts; money in the portfolio's currency.
+
+    A part that was closed before the rest is a row of its own, and no trade more.
+    """
 
     open: int
     closed: int
     void: int
+    parts: int
     wins: int
     losses: int
     gains: Decimal
     lost: Decimal
 
     @property
-    def trades(self) -> int:
+    def rows(self) -> int:
         return self.open + self.closed + self.void
+
+    @property
+    def trades(self) -> int:
+        return self.rows - self.parts
 
     @property
     def profit(self) -> Decimal:
@@ -117,7 +125,7 @@ class Totals:
 def sum_up(trades: QuerySet[Trade]) -> tuple[Totals, bool]:
     """Of the newest `MOST_SUMMED`, and whether there are more: then put in order."""
     totals = _sum_up(trades.order_by()[: MOST_SUMMED + 1])
-    if totals.trades <= MOST_SUMMED:
+    if totals.rows <= MOST_SUMMED:
         return totals, False
     return _sum_up(trades[:MOST_SUMMED]), True
 
@@ -130,6 +138,7 @@ def _sum_up(trades: QuerySet[Trade]) -> Totals:
             open=Count("pk", Q(status=TradeStatus.OPEN)),
             closed=Count("pk", closed),
             void=Count("pk", Q(status=TradeStatus.VOID)),
+            parts=Count("parent_trade"),
             wins=Count("pk", won),
             losses=Count("pk", lost),
             gains=Sum("profit_loss", filter=won, default=ZERO),
@@ -148,7 +157,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
     form, trades = _asked(request.GET, portfolio)
     totals, has_more = sum_up(trades)
     pages = Paginator(trades, ON_A_PAGE)
-    pages.count = totals.trades  # it would count them again
+    pages.count = totals.rows  # it would count them again
     found = pages.get_page(request.GET.get("page"))
     asked = {name: request.GET[name] for name in form.fields if request.GET.get(name)}
     context = {
@@ -159,7 +168,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "totals": totals,
         "page": found,
         "is_filtered": bool(asked),
-        "query": urlencode(asked),
+        "query": urlencode({CHOSEN: str(portfolio.pk), **asked}),
         "most": MOST_SUMMED if has_more else None,
     }
     return render(request, "site/ledger.html", context)

@@ -19,7 +19,8 @@ SIZES = {
     "mid-w": (728, 350, 650, 600),
     "narrow": (340, 316, 332, 300),
 }
-LEFT = {"wide": 52, "mid-w": 52, "narrow": 40}
+# Of a tick's label, and what is kept free around it.
+CHARACTER, MARGIN = 7.2, 10
 TOP, FOOT, GAP = 24, 28, 40
 # Of the height that is left, the return's share.
 SHARE = 0.62
@@ -92,7 +93,7 @@ def _draw(
     limits: Sequence[tuple[str, Decimal]],
 ) -> SafeString:
     width, height, right, most = SIZES[kind]
-    left, made, fell = LEFT[kind], curve.made, curve.fell
+    made, fell = curve.made, curve.fell
     worst = max(value for _, value in fell)
     near = [one for one in limits if float(one[1]) <= max(worst, 1.0) * NEAR]
     space = height - TOP - FOOT - GAP
@@ -100,6 +101,9 @@ def _draw(
     base = height - FOOT
     low, high, step = _scale([0.0, *(value for _, value in made)])
     _, deep, fall_step = _scale([0.0, worst, *(float(one[1]) for one in near)])
+    ticks, fall_ticks = _ticks(low, high, step), _ticks(-deep, 0.0, fall_step)
+    longest = max(len(words) for _, words in ticks + fall_ticks)
+    left = round(MARGIN + CHARACTER * longest)
 
     def x(place: float) -> float:
         return left + place / curve.days * (right - left)
@@ -112,8 +116,8 @@ def _draw(
 
     below = thin(fell, most)
     parts = [
-        *_grid(left, right, y, low, high, step),
-        *_grid(left, right, lambda fall: depth(-fall), -deep, 0.0, fall_step),
+        *_grid(left, right, y, ticks),
+        *_grid(left, right, lambda fall: depth(-fall), fall_ticks),
         *_limits(kind, x(curve.peak), right, depth, near),
         *_months(curve.first, curve.days, x, height),
         *_deposits(kind, curve.first, curve.days, deposits, x, middle),
@@ -121,7 +125,7 @@ def _draw(
         _path("k-ddl", below, x, depth),
         _path("k-line", thin(made, most), x, y),
         _text(left, middle + GAP - 8, "Below the peak", "halo t-ink"),
-        *_labels(kind, curve, x, y, depth, right),
+        *_labels(kind, curve, x, y, depth, (left + right) / 2, right),
     ]
     return format_html(
         '<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
@@ -141,6 +145,11 @@ def _scale(values: Sequence[float]) -> tuple[float, float, float]:
     while spread / step > MOST_TICKS:
         step *= 10
     return (low // step) * step, -(-max(high, low + spread) // step) * step, step
+
+
+def _ticks(low: float, high: float, step: float) -> list[tuple[float, str]]:
+    values = [low + tick * step for tick in range(round((high - low) / step) + 1)]
+    return [(one, figures.signed_percent(Decimal(f"{one:.1f}"))) for one in values]
 
 
 def _path(
@@ -176,20 +185,17 @@ def _grid(
     left: int,
     right: int,
     y: Callable[[float], float],
-    low: float,
-    high: float,
-    step: float,
+    ticks: list[tuple[float, str]],
 ) -> Iterator[SafeString]:
-    for tick in range(round((high - low) / step) + 1):
-        value = low + tick * step
+    nearest = min(abs(value) for value, _ in ticks)
+    for value, shown in ticks:
         yield format_html(
             '<path class="{}" d="M{} {}H{}"/>',
-            "k-zero" if abs(value) < step / 2 else "k-grid",
+            "k-zero" if abs(value) == nearest else "k-grid",
             left,
             f"{y(value):.1f}",
             right,
         )
-        shown = figures.signed_percent(Decimal(f"{value:.1f}"))
         yield _text(left - 6, y(value) + 4, shown, anchor="end")
 
 
@@ -274,6 +280,7 @@ def _labels(
     x: Callable[[float], float],
     y: Callable[[float], float],
     depth: Callable[[float], float],
+    middle: float,
     right: int,
 ) -> Iterator[SafeString]:
     if kind == "narrow":
@@ -281,13 +288,12 @@ def _labels(
     yield _text(right + 6, y(curve.made[-1][1]) + 4, curve.made_words, "t-ink")
     if curve.worst_words:
         at = x(curve.worst)
-        is_left = at < (right + LEFT[kind]) / 2
         yield _text(
             at,
             depth(max(value for _, value in curve.fell)) + 14,
             curve.worst_words,
             "halo",
-            "start" if is_left else "end",
+            "start" if at < middle else "end",
         )
 
 

@@ -12,18 +12,25 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from goals.enums import PortfolioKind
 from goals.models import GoalAdjustmentLog, Portfolio, User
 from goals.services.risk_state import find_halt
 from mastertrade.site import figures
 from mastertrade.site.asking import ASKS, bind
-from mastertrade.site.forms import local_time
+from mastertrade.site.forms import decimal_field, local_time
 from mastertrade.site.goal_decisions import side_of
+from mastertrade.site.service_forms import OnceForm
 from mastertrade.site.shell import choose_portfolio, page, portfolios_of
 from mastertrade.site.today import say_done
-from mastertrade.site.trade_forms import TradeForm
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import format_plain
+from mastertrade.values.money import MONEY, format_plain
+from mastertrade.values.validation import require_not_future, wrong_by
+from strategies.models import StrategyInstance
 from strategies.services import create_strategy
+from trades.booking.exits import before_entry
+from trades.booking.open import open_trade, record_closed_trade
+from trades.booking.references import find_unknown
+from trades.booking.trade_input import find_wrong_figures
 from trades.models import Trade
 
 # Of a strategy that a person names while recording a trade by hand.
@@ -39,12 +46,16 @@ RARE = (
     "fee_currency",
     "fee_fx_rate",
 )
+OPTIONAL = ("strategy_id", "stop_price", "entry_time", *ENDED, *RARE)
+MOST_STRATEGIES = 200
 
 
-class RecordForm(TradeForm):
-    """A trade by hand; its strategy is one there is, or a new one by its name."""
+class RecordForm(OnceForm[Trade]):
+    """A trade by hand, open or with `exit_price` over.
 
-    OPTIONAL: ClassVar[tuple[str, ...]] = (*TradeForm.OPTIONAL, *RARE)
+    Its strategy is one there is, or a new one by its name.
+    """
+
     portfolio = forms.ModelChoiceField(
         Portfolio.objects.none(), widget=forms.HiddenInput
     )
@@ -54,11 +65,29 @@ class RecordForm(TradeForm):
         label="Or a new strategy",
         help_text="By the name that you give it; its record begins with this trade.",
     )
+    fees = decimal_field(
+        "Fees",
+        MONEY,
+        required=False,
+        help_text="In money: of the entry; for a closed trade, all of them.",
+    )
+    adjustment_id = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**63 - 1,
+        label="Sized by decision",
+        widget=forms.HiddenInput,
+    )
+    override = forms.BooleanField(
+        required=False,
+        help_text="Open it although trading is halted; the trade records this.",
+    )
 
-    class Meta(TradeForm.Meta):
-        fields = (*TradeForm.Meta.fields, *RARE)
-        labels = {
-            **TradeForm.Meta.labels,
+    class Meta:
+        model = Trade
+        fields = ("portfolio", "strategy_id", *PLAIN, *ENDED, *RARE)
+        labels: ClassVar[dict[str, str]] = {
+            "strategy_id": "Strategy",
             "stop_price": "Stop",
             "exit_price": "Exit price",
             "quote_currency": "Currency of the prices",
@@ -66,7 +95,16 @@ class RecordForm(TradeForm):
             "fee_currency": "Currency of the fees",
             "fee_fx_rate": "Its rate, where it is a third currency",
         }
-        widgets = {
+        help_texts: ClassVar[dict[str, str]] = {
+            "quantity": "In units of the symbol, the full one whatever the leverage.",
+            "stop_price": "Where you get out at a loss.",
+            "leverage": "Default: 1.",
+            "funding": "Received so far, or paid (negative).",
+            "quote_currency": "Default: the portfolio's.",
+            "fx_rate": "What one of it is in the portfolio's currency.",
+            "fee_currency": "Default: the portfolio's.",
+        }
+        widgets: ClassVar[dict[str, Any]] = {
             "entry_time": local_time(),
             "exit_time": local_time(),
             "side": forms.RadioSelect,
@@ -76,45 +114,54 @@ class RecordForm(TradeForm):
         super().__init__(*args, **kwargs)
         # The owner's alone, before anything is read of the one that was sent.
         cast(Any, self.fields["portfolio"]).queryset = portfolios_of(owner)
-        self.fields["strategy_id"].widget = forms.Select(choices=self._strategies())
+        for name in OPTIONAL:
+            self.fields[name].required = False
         for name in (*RARE, *ENDED):
             self.initial[name] = None
+        for name in ("entry_time", "exit_time"):
+            self.fields[name].help_text = f"In {zone}. Default: now."
+        self.fields["strategy_id"].widget = forms.Select(choices=self._strategies())
         self.fields["side"].choices = [("LONG", "Long"), ("SHORT", "Short")]  # type: ignore[attr-defined]
-        self.fields["strategy_id"].required = False
-        self.fields["adjustment_id"].widget = forms.HiddenInput()
-        self._explain(zone)
 
-    def _explain(self, zone: str) -> None:
-        helps = {
-            "quantity": "In units of the symbol, the full one whatever the leverage.",
-            "entry_price": "",
-            "entry_time": f"In {zone}. Default: now.",
-            "exit_time": f"In {zone}. Default: now.",
-            "stop_price": "Where you get out at a loss.",
-            "exit_price": "",
-            "fees": "In money: of the entry; for a closed trade, all of them.",
-            "leverage": "Default: 1.",
-            "funding": "Received so far, or paid (negative).",
-            "quote_currency": "Default: the portfolio's.",
-            "fx_rate": "What one of it is in the portfolio's currency.",
-            "fee_currency": "Default: the portfolio's.",
-        }
-        for name, words in helps.items():
-            self.fields[name].help_text = words
-        for name in (*PLAIN, *ENDED, *RARE, "fees"):
-            if isinstance(self.fields[name], forms.DecimalField):
-                attrs = {"inputmode": "decimal", "autocomplete": "off"}
-                self.fields[name].widget = forms.TextInput(attrs)
+    def _strategies(self) -> list[tuple[str, str]]:
+        """What the owner of the portfolio may trade there, active ones first."""
+        asked = self.data.get("portfolio") or self.initial.get("portfolio")
+        try:
+            portfolio = self.fields["portfolio"].clean(asked)
+        except forms.ValidationError:
+            return [("", "Choose a portfolio first")]
+        found = StrategyInstance.objects.filter(user_id=portfolio.user_id)
+        if portfolio.is_live:
+            found = found.filter(kind=PortfolioKind.LIVE)
+        listed = [
+            (one.strategy_id, f"{one.strategy_id} ({one.status})")
+            for one in found.order_by("status", "strategy_id")[:MOST_STRATEGIES]
+        ]
+        none = "Choose a strategy" if listed else f"{portfolio.user_id} has no strategy"
+        return [("", none), *listed]
 
     def find_wrong(self) -> Iterator[InvalidInput]:
-        chosen, new = (
-            self.cleaned_data.get(one) for one in ("strategy_id", "new_strategy")
-        )
+        """As the API: all that is wrong with the fields, alone and together."""
+        named = ("strategy_id", "new_strategy")
+        chosen, new = (self.cleaned_data.get(one) for one in named)
         if bool(chosen) == bool(new):
             yield InvalidInput(
                 "strategy_id", "Choose a strategy, or name a new one: one of the two."
             )
-        yield from super().find_wrong()
+        given = self.given
+        yield from find_wrong_figures(given)
+        for name in ("entry_time", "exit_time"):
+            if name in given:
+                yield from wrong_by(require_not_future, name, given[name], self.now)
+        if "exit_time" in given and "exit_price" not in given:
+            yield InvalidInput("exit_time", "needs an exit price.")
+        entered, left = given.get("entry_time"), given.get("exit_time")
+        if entered is not None and left is not None and left < entered:
+            yield before_entry(entered)
+        portfolio = given.pop("portfolio", None)
+        if portfolio is not None:
+            named_in = {**given, "portfolio": portfolio.pk}
+            yield from find_unknown(portfolio.user, named_in)
 
     @property
     def given(self) -> dict[str, Any]:
@@ -123,16 +170,33 @@ class RecordForm(TradeForm):
         return given
 
     def call_service(self) -> Trade:
-        name = self.cleaned_data["new_strategy"]
+        given, name = self.given, self.cleaned_data["new_strategy"]
+        portfolio, override = given.pop("portfolio"), given.pop("override")
+        call = {
+            "user": portfolio.user,
+            "portfolio": portfolio.pk,
+            "now": self.now,
+            "recorded_by": self.by,
+            **given,
+        }
         if not name:
-            return super().call_service()
+            return _record(call, override)
         with transaction.atomic():
-            owner = self.cleaned_data["portfolio"].user
             create_strategy(
-                user=owner, strategy_id=name, strategy_type=BY_HAND, now=self.now
+                user=portfolio.user,
+                strategy_id=name,
+                strategy_type=BY_HAND,
+                now=self.now,
             )
-            self.cleaned_data["strategy_id"] = name
-            return super().call_service()
+            return _record({**call, "strategy_id": name}, override)
+
+
+def _record(call: dict[str, Any], override: bool) -> Trade:
+    if "exit_price" in call:
+        closed, _ = record_closed_trade(**call)
+        return closed.booked
+    trade, _ = open_trade(override=override, **call)
+    return trade
 
 
 @ASKS

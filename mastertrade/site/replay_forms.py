@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils.safestring import SafeString
 
 from goals.decisions.policies import PolicyName
 from goals.enums import GoalType, Measure
@@ -11,6 +12,7 @@ from goals.models import Portfolio, User
 from goals.projection.comparison_cases import CASES
 from goals.projection.presets import PRESETS, find_preset
 from mastertrade.db.transactions import atomic
+from mastertrade.site.figures import show
 from mastertrade.site.forms import CallForm, decimal_field
 from mastertrade.site.goal_forms import AFTER, POLICIES
 from mastertrade.site.limit_words import CHOICES, WORDS
@@ -241,6 +243,12 @@ class ReplayForm(CallForm):
             files={} if file is None else {"file": file},
             now=now,
         )
+
+
+def in_replay_words(said: str) -> SafeString:
+    """What is said of a file of prices, with the options of its reading by label."""
+    fields = ReplayForm.base_fields
+    return show(said, labels={name: str(fields[name].label) for name in READING})
 
 
 class ComparisonForm(CallForm):

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import (
     conditional_page,
@@ -32,6 +33,7 @@ from mastertrade.site.replay_forms import (
     READING,
     ComparisonForm,
     ReplayForm,
+    in_replay_words,
 )
 from mastertrade.site.shell import page
 from mastertrade.values.exceptions import DomainError, NotFound
@@ -45,6 +47,8 @@ from trades.services.replay import read_reports
 from trades.services.replay_reports import list_replays, render_file
 
 MOST_REPLAYS, MOST_JOBS, MOST_BESIDE = 20, 20, 8
+# Of those that failed, the others are folded away.
+MOST_FAILED = 3
 # Of a report's periods on the page; the file has them all.
 MOST_PERIODS = 120
 KINDS = (JobKind.REPLAY, JobKind.COMPARISON)
@@ -74,10 +78,12 @@ def list_runs(request: HttpRequest) -> HttpResponse:
     page_of = shown.get_page(request.GET.get("page"))
     jobs = _jobs(request).defer("result")
     failed = jobs.filter(state=JobState.FAILED)
+    found = [_follow(one) for one in failed[:MOST_JOBS]]
     compared = jobs.filter(kind=JobKind.COMPARISON, state=JobState.DONE)
     context = {
         "under_way": [_follow(one) for one in jobs.filter(state__in=UNFINISHED)],
-        "failed": [_follow(one) for one in failed[:MOST_JOBS]],
+        "failed": found[:MOST_FAILED],
+        "failed_before": found[MOST_FAILED:],
         "replays": list_replays(cast(QuerySet[ReplayRun], page_of.object_list)),
         "page": page_of,
         "comparisons": [_follow(one) for one in compared[:MOST_JOBS]],
@@ -91,6 +97,7 @@ def _follow(job: UserJob) -> dict[str, Any]:
     return {
         "job": job,
         "asked": {**DEFAULTS, **job.arguments},
+        "error": in_replay_words(job.error),
         "poll": reverse("site:replay-progress", args=[job.pk]),
     }
 
@@ -155,7 +162,10 @@ def follow_job(request: HttpRequest, job_id: int) -> HttpResponse:
     if job.state == JobState.DONE and job.kind == JobKind.REPLAY:
         if _mine(request).filter(pk=result["replay_id"]).exists():
             for note in result["notes"]:
-                messages.info(request, f"How the prices were read: {note}.")
+                said = format_html(
+                    "How the prices were read: {}.", in_replay_words(note)
+                )
+                messages.info(request, said)
             return redirect("site:replay", result["replay_id"])
         messages.warning(request, "The replay is done, and was deleted since.")
         return redirect("site:replays")

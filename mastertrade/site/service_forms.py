@@ -20,9 +20,11 @@ from goals.services.portfolios import record_cash_flow
 from goals.services.resuming import PRESENT, halt_anew, resume_trading
 from mastertrade.site.forms import (
     LABELS,
+    NO_NUMBER,
     REFERENCE,
     TellsWrong,
     compare_with_page,
+    number_input,
     read_number,
 )
 from mastertrade.values import in_text
@@ -70,6 +72,8 @@ class ServiceForm(TellsWrong, GenericForm[Row]):
         for field in self.fields.values():
             if isinstance(field, forms.IntegerField):  # decimals are such fields too
                 setattr(field, "to_python", partial(read_number, field))  # noqa: B010
+            if isinstance(field, forms.DecimalField):
+                field.error_messages["invalid"] = NO_NUMBER
         for name, value in self.initial.items():
             if isinstance(value, Decimal):
                 self.initial[name] = Decimal(format_plain(value))
@@ -148,6 +152,9 @@ class OnceForm(ServiceForm[Row]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, forms.DecimalField):
+                field.widget = number_input()
         self.initial["form_id"] = f"form-{uuid4()}"
 
     @property

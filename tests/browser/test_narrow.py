@@ -14,10 +14,12 @@ from playwright.sync_api import Page
 
 from goals.enums import GoalType
 from mastertrade.db.queue import defer
+from strategies.tests.factories import StrategyFactory
 from tests.browser.pages import WIDER_THAN_THE_SCREEN
 from tests.browser.test_content_security import sign_in
 from tests.http import make_busy_trader
-from trades.models import ReplayRun, Trade
+from trades.enums import JobKind, JobState
+from trades.models import ReplayRun, Trade, UserJob
 from trades.services.replay import ReplayQuestion, read_reports, run_replay
 from trades.services.replay_reports import render_file
 from trades.tests.factories import TradeFactory
@@ -81,6 +83,27 @@ def test_no_page_is_wider_than_a_telephone(page: Page, operator) -> None:
             wide.append(address)
     assert len(addresses) > 40
     assert wide == []
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_a_long_name_wraps_and_widens_no_page(page: Page, operator, width: int) -> None:
+    """Without a space in it, as files and bots name things."""
+    StrategyFactory(user=operator.user, strategy_id="x" * 100, strategy_name="y" * 200)
+    UserJob.objects.create(
+        user=operator.user,
+        kind=JobKind.REPLAY,
+        arguments={"policy": "ladder"},
+        state=JobState.FAILED,
+        error=f"{'z' * 200}.csv: the file is empty",
+        created_at=timezone.now(),
+        finished_at=timezone.now(),
+    )
+    sign_in(page, operator.user.username)
+    page.wait_for_url("**/")
+    page.set_viewport_size({"width": width, "height": 800})
+    for name in ("strategies", "replays", "trade-new"):
+        page.goto(reverse(f"site:{name}"))
+        assert not page.evaluate(WIDER_THAN_THE_SCREEN), name
 
 
 def test_no_page_without_a_user_is_wider_than_a_telephone(page: Page, db: None) -> None:

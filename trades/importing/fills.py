@@ -20,7 +20,7 @@ from mastertrade.values.money import (
 )
 from trades.importing.columns import BY_NAME, CURRENCY, number, text
 from trades.importing.options import ImportOptions
-from trades.importing.rows import Refusal
+from trades.importing.rows import GivenCells, Refusal
 
 KEY_DIGITS = 32
 SIZE = number(PRICE, positive=True)
@@ -72,6 +72,15 @@ class Fill:
     may_short: bool = False
     is_funding: bool = False
     order_id: str | None = None
+
+    def refuse(self, column: str, reason: str) -> Refusal:
+        given = GivenCells(
+            at=f"{self.at:%Y-%m-%d %H:%M:%S}",
+            symbol=self.symbol,
+            side="buy" if self.is_buy else "sell",
+            quantity=format_plain(self.quantity),
+        )
+        return Refusal(self.line, column, reason, given)
 
 
 @dataclass(slots=True)
@@ -173,17 +182,17 @@ def base_fee(fill: Fill) -> Decimal:
 def check_fill(fill: Fill, file: FillFile, now: datetime) -> Refusal | None:
     """Why the fill has no place in a ledger, by its file's columns; None if it has."""
     if reason := _check_market(fill.symbol, fill.quote):
-        return Refusal(fill.line, file.pair_column, reason)
+        return fill.refuse(file.pair_column, reason)
     if reason := SIZE(f"{fill.quantity:f}"):
-        return Refusal(fill.line, file.quantity_column, reason)
+        return fill.refuse(file.quantity_column, reason)
     if reason := SIZE(f"{fill.price:f}"):
-        return Refusal(fill.line, file.price_column, reason)
+        return fill.refuse(file.price_column, reason)
     if reason := _check_fees(fill.fees):
-        return Refusal(fill.line, file.fee_column, reason)
+        return fill.refuse(file.fee_column, reason)
     if base_fee(fill) and (reason := SIZE(f"{held_after(fill):f}")):
-        return Refusal(fill.line, file.fee_column, reason)
+        return fill.refuse(file.fee_column, reason)
     if reason := _check_time(fill.at, now):
-        return Refusal(fill.line, file.time_column, reason)
+        return fill.refuse(file.time_column, reason)
     return None
 
 

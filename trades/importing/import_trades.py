@@ -345,7 +345,12 @@ class _Job:
         """What became of the rows so far."""
         rows = [PreviewRow(*row) for row in self._ask(PREVIEW)]
         rows += [
-            PreviewRow(one.line, "refused", f"{one.column} {one.reason}".strip())
+            PreviewRow(
+                one.line,
+                "refused",
+                f"{one.column} {one.reason}".strip(),
+                given=one.given,
+            )
             for one in self.staging.refusals[:MOST_PREVIEWED]
         ]
         (profit,) = self._ask(PREVIEW_PROFIT)[0]

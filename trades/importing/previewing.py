@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from trades.importing.rows import Refusal
+from trades.importing.rows import NOTHING_GIVEN, GivenCells, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ class PreviewRow:
     """A row of the file, or a trade that its fills make.
 
     `state` is new, changed, known or refused, and `why` says why it is refused. `at`
-    is its exit, or its entry while it is open. `trade_id` is the trade it is known as.
+    is its exit, or its entry while it is open; where the row was not read, `given` is
+    what stands in the file. `trade_id` is the trade it is known as.
     `is_late`: it is from before the newest entry, so that figures are made again.
     """
 
@@ -80,6 +81,7 @@ class PreviewRow:
     profit: Decimal | None = None
     trade_id: int | None = None
     is_late: bool = False
+    given: GivenCells = NOTHING_GIVEN
 
 
 @dataclass(frozen=True, slots=True)

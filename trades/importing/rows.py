@@ -1,7 +1,7 @@
 """What every import format is read into: one row a trade, exact. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
@@ -9,6 +9,7 @@ from typing import TypeAlias
 from mastertrade.values.money import ONE, ZERO
 from trades.enums import Side
 
+LONGEST_GIVEN = 60
 # A line of a file, and the texts of its trade.
 Texts: TypeAlias = tuple[int, Sequence[str]]
 
@@ -69,15 +70,52 @@ class FilledOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenCells:
+    """What the file says of a row's trade, as it stands there; "" where nothing."""
+
+    at: str = ""
+    symbol: str = ""
+    side: str = ""
+    quantity: str = ""
+    profit: str = ""
+
+    @classmethod
+    def find(cls, cells: Mapping[str, object], **names: Sequence[str]) -> "GivenCells":
+        """`names`: what may hold each of them, the first that is filled being it."""
+        found = {}
+        for name, columns in names.items():
+            filled = (cells[one] for one in columns if cells.get(one) not in (None, ""))
+            found[name] = str(next(filled, ""))[:LONGEST_GIVEN]
+        return cls(**found)
+
+    @classmethod
+    def by_field(cls, cells: Mapping[str, object]) -> "GivenCells":
+        """Of cells by the names of our own columns, or of a mapping's fields."""
+        return cls.find(
+            cells,
+            at=("exit_time", "time", "entry_time", "sell_time", "buy_time"),
+            symbol=("symbol",),
+            side=("side",),
+            quantity=("quantity",),
+            profit=("profit_loss",),
+        )
+
+
+NOTHING_GIVEN = GivenCells()
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A row that cannot be imported: where it is, which column, and why.
 
-    `column` is the file's own name of it, empty where the whole row is meant.
+    `column` is the file's own name of it, empty where the whole row is meant. `given`
+    is for a person to look at: the row itself was not read.
     """
 
     line: int
     column: str
     reason: str
+    given: GivenCells = field(default=NOTHING_GIVEN, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from trades.importing.columns import COLUMNS, NAMES, texts_of
 from trades.importing.formats.base import Item
 from trades.importing.import_sql import COPY_STAGING
 from trades.importing.row_pattern import compile_row_pattern
-from trades.importing.rows import FilledOrder, Note, Refusal, TradeRow
+from trades.importing.rows import FilledOrder, GivenCells, Note, Refusal, TradeRow
 
 SHOWN_REFUSALS = 1000
 CHUNK_CHARACTERS = 1 << 17
@@ -120,7 +120,8 @@ class Staging:
             matches = MATCHES_PATTERN(",".join(texts))
             wrong = None if matches else _first_wrong(texts)
             if wrong is not None:
-                self.refuse(Refusal(number, *wrong))
+                given = dict(zip(NAMES, texts, strict=True))
+                self.refuse(Refusal(number, *wrong, GivenCells.by_field(given)))
                 return None
         else:
             number, texts = item

@@ -35,7 +35,7 @@ def check_order(
             continue
         fault = f"{_stamp_text(at)} {fault} line {quotes[index - 1].line}"
         if kind is TimeKind.LOCAL and not timeline.is_daily:
-            fault += "; if clocks were set back then, give --time-zone"
+            fault += "; if clocks were set back then, give time_zone"
         elif step < timedelta(0):
             fault += "; rows must go by time, oldest or newest first"
         raise columns.time_error(quotes[index].line, fault)
@@ -50,7 +50,7 @@ def check_gaps(columns: Columns, quotes: Sequence[Quote], timeline: Timeline) ->
             raise columns.time_error(
                 quotes[index].line,
                 f"a gap of {step.days} days since {_stamp_text(before)} (at most "
-                f"{longest.days} are usual); fill it or give --allow-gaps",
+                f"{longest.days} are usual); fill it or give allow_gaps",
             )
 
 

@@ -4,7 +4,7 @@
 to midnight in the file's zone, whatever time of day is written next to it. Shorter bars
 are instants. The zone is
 
-- the one given (`--time-zone`), else
+- the one given (`time_zone`), else
 - UTC, where times have no offset or are counted since 1970, else
 - the offset written, where it is one and of whole hours.
 
@@ -128,7 +128,7 @@ def _zone_of(stamps: Sequence[Stamp]) -> str:
     raise TimeFault(
         index,
         f"times have the offset {found}, {which} no time zone: whose days are these? "
-        f"Give --time-zone, such as {_proposal(stamps)}",
+        f"Give time_zone, such as {_proposal(stamps)}",
     )
 
 
@@ -149,7 +149,7 @@ def _day(index: int, stamp: Stamp, time_zone: str | None) -> date:
             raise TimeFault(
                 index,
                 f"daily bars at {stamp.wall:%H:%M} UTC: whose days are these? Give "
-                f"--time-zone, such as {KNOWN_ZONES[0]}, or UTC for their dates in UTC",
+                f"time_zone, such as {KNOWN_ZONES[0]}, or UTC for their dates in UTC",
             )
         return stamp.wall.date()
     if stamp.kind is TimeKind.LOCAL:
@@ -162,7 +162,7 @@ def _day(index: int, stamp: Stamp, time_zone: str | None) -> date:
             index,
             f"{stamp.wall:%Y-%m-%d %H:%M} {_offset_text(stamp.offset)} is "
             f"{local:%Y-%m-%d %H:%M} in {time_zone}: these are not its days; leave "
-            "--time-zone out, or give another",
+            "time_zone out, or give another",
         )
     return local.date()
 

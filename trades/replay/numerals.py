@@ -60,7 +60,7 @@ class MarkEvidence:
         raise ValueError(
             f"{text!r} may be {text.replace(',', '')} or {text.replace(',', '.')}: "
             "no price of the file says which; write prices with a decimal point, or "
-            "give --decimal-comma"
+            "give decimal_comma"
         )
 
 

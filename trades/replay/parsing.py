@@ -97,8 +97,7 @@ class QuoteParser:
                 raise self.columns.error(
                     row,
                     role,
-                    f"{text!r} is not a number; --skip-null-rows skips rows without a "
-                    "price",
+                    f"{text!r} is not a number; skip_null_rows skips such rows",
                 )
         return False
 
@@ -149,8 +148,7 @@ class QuoteParser:
                     row,
                     role,
                     f"{role} {text} is outside low {low} … high {high} by "
-                    f"{percent(excess)}; --tolerate-out-of-range-closes takes such "
-                    "rows",
+                    f"{percent(excess)}; tolerate_closes takes such rows",
                 )
             worst = max(worst, excess)
         return replace(

@@ -103,9 +103,7 @@ class _Reading:
             raise self._error(f"the symbol {name!r} has characters that do not print")
         quotes, stamps, is_reversed = self._read_rows(columns, mark, symbol)
         if len(quotes) < minimum_bars:
-            raise self._error(
-                f"{len(quotes)} bars are too few, {minimum_bars} are needed"
-            )
+            raise self._error(f"{minimum_bars} bars are needed, it holds {len(quotes)}")
         self._note_rows(quotes, is_reversed=is_reversed)
         try:
             timeline = place_stamps(stamps, self.options.time_zone)
@@ -193,7 +191,7 @@ class _Reading:
         if self.options.adjust and "adjusted" in columns.places:
             name = columns.names[columns.places["adjusted"]]
             self.notes.append(
-                f"prices scaled by {name}; --raw-prices takes them as quoted"
+                f"prices scaled by {name}; raw_prices takes them as quoted"
             )
         if skipped:
             self.notes.append(

@@ -59,7 +59,7 @@ class StampReader:
             f"{' and '.join(names)} are different times "
             f"({first[index].utc:%Y-%m-%d %H:%M:%S} and "
             f"{second[index].utc:%Y-%m-%d %H:%M:%S} UTC); remove the wrong one, or "
-            "give --time-zone if one of them is local",
+            "give time_zone if one of them is local",
         )
 
     def _parse(self, row: Row, text: str, place: int) -> Stamp:

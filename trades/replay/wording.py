@@ -290,8 +290,8 @@ def chart_words(report: InstrumentReport) -> str:
 
 
 def halt_figures(run: RunSummary) -> str:
-    """How often and how long, for a column: 2 (60 d); a dash without a halt."""
-    return f"{len(run.halts)} ({run.days_halted:,} d)" if run.halts else NOTHING
+    """How often and how long, for a column: 2 (60 d)."""
+    return f"{len(run.halts)} ({run.days_halted:,} d)" if run.halts else "never"
 
 
 def _day_range(waits: Sequence[int]) -> str:

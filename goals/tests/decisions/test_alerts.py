@@ -37,6 +37,7 @@ GOAL = GoalChange(
     status=GoalStatus.ACTIVE,
     after_achieved=AfterAchieved.PROTECT,
     at=AT,
+    known_at=AT,
 )
 WAY = FloorWay(
     portfolio_id=3,

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
+from mastertrade.site.forms import NO_NUMBER
 from strategies.tests.factories import StrategyFactory
 from tests.http import nothing_changes
 from trades.models import Trade
@@ -59,6 +60,18 @@ def test_all_that_is_wrong_with_a_trade_shows_at_once(
         "exit_time",
     }
     assert all(len(texts) == 1 for texts in errors.values())
+    # Each a sentence of its own, as those of the forms around it.
+    assert all(texts[0][0].isupper() for texts in errors.values())
+
+
+@pytest.mark.parametrize("number", ["1,5", "many", "NaN"])
+def test_what_is_no_number_is_told_how_numbers_are_written(
+    client: Client, portfolio: Portfolio, number: str
+) -> None:
+    strategy = ensure_strategy(portfolio).strategy_id
+    body = {"portfolio": portfolio.pk, "strategy_id": strategy, "quantity": number}
+    errors = client.post(RECORD, {**RECORDED, **body}).context["form"].errors
+    assert errors == {"quantity": [NO_NUMBER]}
 
 
 def test_all_that_is_wrong_with_a_close_shows_at_once(

@@ -200,6 +200,42 @@ def test_refused_rows_are_named_by_line_and_reason(
     assert "letters O in place of zeros" in text
 
 
+BINANCE = "Date(UTC),Pair,Side,Price,Executed,Amount,Fee\n"
+CCXT = """[{"symbol": "BTC/USDT", "side": "bye", "amount": 3, "price": 2, "id": "1",
+"timestamp": 1772442000000, "fee": {}, "datetime": "2026-03-02"}]"""
+
+
+@pytest.mark.parametrize(
+    ("content", "cells"),
+    [
+        (OWN.replace("0.02", "1,5OO"), None),  # one field too many
+        (OWN.replace("0.02", "5OO"), "2026-03-02T10:00:00Z BTCUSDT LONG 5OO"),
+        (OWN.replace("LONG", "UP"), "2026-03-02T10:00:00Z BTCUSDT UP 0.02"),
+        (
+            f"{BINANCE}2024-11-04 09:15:30,BTCUSDT,HOLD,1,2BTC,2USDT,0BTC\n",
+            "2024-11-04 09:15:30 BTCUSDT HOLD 2BTC",
+        ),
+        (CCXT, "2026-03-02 BTC/USDT bye 3"),
+        (
+            layouts.COINBASE_FILLS.replace("SELL,2025", "SELL,20x5"),
+            "20x5-09-02T08:00:00Z BTC-USD SELL 0.1",
+        ),
+    ],
+)
+def test_the_cells_of_a_refused_row_stand_as_in_the_file(
+    client: Client, portfolio: Portfolio, content: str, cells: str | None
+) -> None:
+    address = check_of(client, portfolio, content)
+    given = fields_of(client.get(address).content.decode())
+    client.post(address, {**given, "venue": "any", "do": "look"})
+
+    text = text_of(client.get(address))
+
+    assert re.search(r"Line \d+ refused", text)
+    assert "not read" in text
+    assert cells is None or f"refused {cells}" in text
+
+
 def test_a_file_without_a_table_is_refused_at_once(
     client: Client, portfolio: Portfolio, files: Path
 ) -> None:

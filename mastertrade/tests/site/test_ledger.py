@@ -17,6 +17,7 @@ from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory, UserFactory
 from mastertrade.site import ledger
 from tests.http import words
+from trades.booking.close import close_trade
 from trades.booking.void import void_trade
 from trades.enums import Side
 from trades.models import Trade
@@ -98,9 +99,34 @@ def test_totals_are_of_closed_trades_alone(mine: Client, portfolio: Portfolio) -
 
     page = words(page_of(mine, portfolio))
 
-    assert "P&amp;L +40.00 USDT 1 closed" in page
-    assert "Won 100 % 1 won, 0 lost" in page
+    assert "P&amp;L +40.00 USDT 1 close, fees" in page
+    assert "Won 100 % 1 close won, 0 lost" in page
     assert "Trades 3 1 open, 1 void" in page
+
+
+def test_a_part_that_was_closed_is_a_line_and_no_trade_more(
+    mine: Client, portfolio: Portfolio
+) -> None:
+    """So that ledger and performance name one number of trades."""
+    at = portfolio.created_at + DAY
+    trade = TradeFactory(
+        portfolio=portfolio, quantity=Decimal(2), entry_time=at, now=at
+    )
+    for quantity in (Decimal(1), None):
+        close_trade(
+            user=portfolio.user,
+            trade_id=trade.pk,
+            exit_price=trade.entry_price + 10,
+            exit_time=at,
+            now=at,
+            **({} if quantity is None else {"quantity": quantity}),
+        )
+
+    page = words(page_of(mine, portfolio))
+
+    assert "USDT 2 closes, fees" in page
+    assert "2 closes won, 0 lost" in page
+    assert "Trades 1 and 1 part closed before, 0 open" in page
 
 
 @pytest.mark.parametrize(
@@ -175,7 +201,7 @@ def test_pages_keep_the_filter(
     page = page_of(mine, portfolio, side="LONG")
     last = page_of(mine, portfolio, side="LONG", page="2")
 
-    assert "?side=LONG&amp;page=2" in page
+    assert "&amp;side=LONG&amp;page=2" in page
     assert "1 to 2 of 3" in words(page)
     assert "3 to 3 of 3" in words(last)
     assert "P&amp;L +6.00" in words(last)

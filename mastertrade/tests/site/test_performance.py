@@ -1,5 +1,6 @@
 """The performance page: what it says, of whom, and at what cost."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -178,6 +179,21 @@ def test_there_is_a_drawing_for_each_width_that_says_itself(
     label = "Unit return +6.5 %; now 3.2 % below the peak; deepest 5 %."
     assert spaced(page).count(f'aria-label="{label}"') == len(SIZES)
     assert "style=" not in page
+
+
+@pytest.mark.parametrize("profits", [(15, -6), (150, -90), (99_000, -50_000)])
+def test_no_tick_of_the_drawing_is_cut_at_its_left(
+    mine: Client, portfolio: Portfolio, profits: tuple[int, ...]
+) -> None:
+    """A minus that is cut away makes a fall look like a rise."""
+    for number, profit in enumerate(profits, 1):
+        book_profit(portfolio, Decimal(profit), day(portfolio, number))
+
+    page = page_of(mine, portfolio)
+
+    labels = re.findall(r'x="([\d.]+)" y="[\d.-]+" text-anchor="end">([^<]+%)<', page)
+    assert len(labels) > 2 * len(SIZES)
+    assert [(x, words) for x, words in labels if float(x) < 7 * len(words)] == []
 
 
 def test_limits_hang_from_the_peak_until_a_resume_sets_a_lower_one(

@@ -20,7 +20,7 @@ from goals.models import Portfolio, User
 from goals.tests.factories import PortfolioFactory, UserFactory
 from mastertrade.site import replays
 from tests.http import make_replay, nothing_changes
-from trades.enums import JobKind
+from trades.enums import JobKind, JobState
 from trades.models import ReplayRun, UserJob
 from trades.services.jobs import create_job
 from trades.services.replay import ReplayQuestion, read_report, run_replay
@@ -158,8 +158,8 @@ def test_a_firms_challenge_takes_the_place_of_the_goal(mine: Client) -> None:
     [
         ({"target_value": "x"}, "target_value", "Must be a number"),
         ({"target_value": "-1"}, "target_value", "Must be above 0"),
-        ({"target_value": ""}, "target_value", "is needed"),
-        ({"end_date": "2011-01-01"}, "end_date", "must not be before"),
+        ({"target_value": ""}, "target_value", "Is needed"),
+        ({"end_date": "2011-01-01"}, "end_date", "Must not be before"),
         ({"end_date": "2012-01-20"}, "start_date", "60 are needed"),
         ({"policies": []}, "policies", "This field is required."),
         ({"policies": ["bold"]}, "policies", "Select a valid choice"),
@@ -170,8 +170,8 @@ def test_a_firms_challenge_takes_the_place_of_the_goal(mine: Client) -> None:
         ({"base_size_pct": "0"}, "base_size_pct", "above 0"),
         ({"fee_bps": "1000"}, "fee_bps", "below 1000"),
         ({"resume_after_days": "0"}, "resume_after_days", "from 1 to 3650"),
-        ({"phase": "2"}, "phase", "is of a preset"),
-        ({"preset": "topstep-combine-50k", "phase": "9"}, "phase", "must be from 1"),
+        ({"phase": "2"}, "phase", "Is of a preset"),
+        ({"preset": "topstep-combine-50k", "phase": "9"}, "phase", "Must be from 1"),
         ({"time_zone": "Mars/Base"}, "time_zone", "no time zone"),
     ],
 )
@@ -495,3 +495,39 @@ def test_a_visitor_is_sent_to_sign_in(client: Client, user: User) -> None:
     run = make_replay(user)
     for address in (LIST, NEW, COMPARE, BESIDE, address_of(run, "-chart")):
         assert client.get(address)["Location"].startswith(reverse("site:login"))
+
+
+def test_what_is_said_of_a_file_names_the_fields_of_the_page(
+    mine: Client, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "prices.csv", wander(70))
+    lines = path.read_text().splitlines()
+    lines[3] = re.sub(",.*", ",null,null,null,null,0", lines[3])
+    for given, says in (
+        (lines, "“Skip rows without a price” skips such rows"),
+        (["Date,Open,High,Low,Close,Adj Close,Volume"], "60 bars are needed"),
+    ):
+        file = SimpleUploadedFile("prices.csv", "\n".join(given).encode())
+        job = UserJob.objects.get(pk=ask(mine, prices="", file=file).url.split("/")[-2])
+        do(job.pk)
+        page = mine.get(reverse("site:replay-job", args=[job.pk]))
+        assert says in page.content.decode()
+        assert says in mine.get(LIST).content.decode()
+
+
+def test_only_the_newest_failures_stand_above_the_replays(
+    mine: Client, user: User
+) -> None:
+    for number in range(6):
+        job = create_job(
+            user=user, kind=JobKind.REPLAY, arguments={}, now=timezone.now()
+        )
+        UserJob.objects.filter(pk=job.pk).update(
+            state=JobState.FAILED, error=f"number {number}", finished_at=timezone.now()
+        )
+
+    above, _, folded = mine.get(LIST).content.decode().partition("<details>")
+
+    assert re.findall(r"number \d", above) == ["number 5", "number 4", "number 3"]
+    assert "3 more that failed before" in folded
+    assert re.findall(r"number \d", folded) == ["number 2", "number 1", "number 0"]

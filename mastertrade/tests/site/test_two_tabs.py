@@ -1,7 +1,12 @@
-"""A form that was opened before another one saved takes nothing back."""
+"""A page that was opened before another one: it takes nothing back.
 
+And what is sent from it is of the portfolio that it shows.
+"""
+
+import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
 
@@ -11,9 +16,13 @@ from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
 
-from goals.models import Portfolio, User
+from goals.models import FinancialGoal, Portfolio, User
 from goals.tests.channel_factories import make_channel
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
+from mastertrade.site import goals, ledger, strategies
+from strategies.tests.factories import StrategyFactory
+from trades.models import Trade
+from trades.tests.factories import ENTRY, book_profit
 
 pytestmark = pytest.mark.django_db
 TIMES = {"updated_at", "limits_changed_at"}
@@ -165,3 +174,72 @@ def test_the_first_steps_take_no_limit_back(client: Client) -> None:
 
     row.refresh_from_db()
     assert (row.hard_drawdown_pct, row.daily_loss_limit_pct) == (15, 4)
+
+
+@pytest.fixture
+def tab(client: Client, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """A page about a portfolio of many rows; another tab has chosen another one since.
+
+    Gives the portfolio's key, with what the page holds, by the name of its address.
+    """
+    for module, name in (
+        (ledger, "ON_A_PAGE"),
+        (goals, "MOST_ENDED"),
+        (strategies, "MOST_SHOWN"),
+    ):
+        monkeypatch.setattr(module, name, 1)
+    user = UserFactory()
+    shown, other = PortfolioFactory(user=user), PortfolioFactory(user=user)
+    for month in range(3):
+        book_profit(shown, Decimal(5), at=ENTRY + month * timedelta(days=31))
+    StrategyFactory(user=user)
+    for target in (Decimal(5), Decimal(6)):
+        GoalFactory(portfolio=shown, target_value=target)
+        open_ended = {"target_value": target, "target_date": date(2199, 12, 31)}
+        GoalFactory(portfolio=shown, **open_ended)
+    client.force_login(user)
+
+    def open_it(name: str) -> str:
+        page = client.get(reverse(name), {"portfolio": shown.pk, "page": 2})
+        client.get("/", {"portfolio": other.pk})
+        return str(page.content.decode())
+
+    return open_it
+
+
+@pytest.mark.parametrize("name", ["trades", "performance", "strategies", "goals"])
+def test_the_links_of_a_page_stay_in_its_portfolio(
+    tab: Callable[[str], str], name: str
+) -> None:
+    page = tab(f"site:{name}")
+    links = re.findall(r'href="(\?[^"]+)"', page)
+    assert [one for one in links if "page=" in one or "month=" in one]
+    assert [one for one in links if not one.startswith("?portfolio=")] == []
+    for form in re.findall(r'(?s)<form[^>]* method="get".*?</form>', page):
+        assert 'name="portfolio"' in form
+
+
+def test_a_goal_is_made_in_the_portfolio_that_its_form_shows(
+    client: Client, tab: Callable[[str], str]
+) -> None:
+    page = tab("site:goal-new")
+    action = re.search(r'<form[^>]* action="(\?portfolio=(\d+))"', page)
+    assert action is not None
+    address = reverse("site:goal-new") + action[1]
+    sent = send(client, address, Sent(page).values, target_value="5")
+    assert sent.status_code == 302
+    made = FinancialGoal.objects.latest("pk")
+    assert str(made.portfolio_id) == action[2]
+    assert f'hx-post="{reverse("site:goal-new-preview")}{action[1]}"' in page
+
+
+def test_a_refused_trade_is_shown_in_the_portfolio_of_its_form(
+    client: Client, tab: Callable[[str], str]
+) -> None:
+    page = tab("site:trade-new")
+    action = re.search(r'<form[^>]* action="(\?portfolio=(\d+))"', page)
+    assert action is not None
+    address = reverse("site:trade-new") + action[1]
+    sent = send(client, address, Sent(page).values, symbol="X", entry_price="none")
+    assert sent.context["portfolio"].pk == int(action[2])
+    assert Trade.objects.count() == 3

@@ -16,7 +16,7 @@ from trades.importing.formats.base import ImportFormat
 from trades.importing.markets import split_market, split_suffixed
 from trades.importing.numbers import SHORTENED, Amount, read_amount, read_suffixed
 from trades.importing.options import ImportOptions
-from trades.importing.rows import Refusal, Unreadable
+from trades.importing.rows import GivenCells, Refusal, Unreadable
 
 # The columns after Date(UTC), in Binance's order: what they hold, and what the newer
 # layout (figures with the coin behind them) and the older one call them.
@@ -70,6 +70,16 @@ class _Layout:
 
     def wrong(self, place: int, reason: str) -> Unreadable:
         return Unreadable(self.names[place], reason)
+
+    def given(self, row: Sequence[str]) -> GivenCells:
+        names = self.names
+        return GivenCells.find(
+            dict(zip(names, row, strict=False)),
+            at=(names[self.date],),
+            symbol=(names[self.pair],),
+            side=(names[self.side],),
+            quantity=(names[self.quantity],),
+        )
 
 
 def _fold(names: Iterable[str]) -> list[str]:
@@ -174,12 +184,13 @@ def _fills(
                 continue
             if len(row) != width:
                 given = f"has {len(row)} fields, the header {width}."
-                yield Refusal(line, "", given)
+                yield Refusal(line, "", given, layout.given(row))
                 continue
             try:
                 yield _read_fill(line, [field.strip() for field in row], layout)
             except Unreadable as wrong:
-                yield Refusal(line, wrong.column, wrong.reason)
+                cells = layout.given(row)
+                yield Refusal(line, wrong.column, wrong.reason, cells)
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(
             "file", f"is not a CSV after line {line}: {error}."

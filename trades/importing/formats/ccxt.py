@@ -30,7 +30,7 @@ from trades.importing.fills import (
 from trades.importing.formats.base import ImportFormat, count_symbols
 from trades.importing.formats.own import each_object
 from trades.importing.options import ImportOptions
-from trades.importing.rows import Refusal, Unreadable
+from trades.importing.rows import GivenCells, Refusal, Unreadable
 
 SYMBOL = re.compile(r"([^/:\s]+)/([^/:\s]+)(?::([^/:\s-]+)(?:-\d+)?)?", re.ASCII)
 BARE_SYMBOL = re.compile(r"[^/:\s]+", re.ASCII)
@@ -109,7 +109,14 @@ def _fills(
         try:
             yield _Reader(number, given, options, roundings).read()
         except Unreadable as wrong:
-            yield Refusal(number, wrong.column, wrong.reason)
+            cells = GivenCells.find(
+                given,
+                at=("datetime", "timestamp"),
+                symbol=("symbol",),
+                side=("side",),
+                quantity=("amount",),
+            )
+            yield Refusal(number, wrong.column, wrong.reason, cells)
 
 
 class _Reader:

@@ -20,7 +20,7 @@ from trades.importing.formats.base import ImportFormat, count_symbols
 from trades.importing.json_array import each_item
 from trades.importing.options import ImportOptions
 from trades.importing.row_pattern import compile_row_pattern
-from trades.importing.rows import Refusal, Texts
+from trades.importing.rows import GivenCells, Refusal, Texts
 
 LONGEST_FIELD = 10_000
 # What is longer is no line of a trade, and must not fill the memory.
@@ -111,13 +111,15 @@ def _rows(
         row, more = _read_row(line, lines, number)
         if row and len(row) != width:
             given = f"has {len(row)} fields, the header {width}."
-            yield Refusal(number, "", given)
+            cells = GivenCells.by_field(dict(zip(names, row, strict=False)))
+            yield Refusal(number, "", given, cells)
         elif row:
             wrong = _clean(row, columns)
             if wrong is None:
                 yield number, in_order([*row, ""])
             else:
-                yield Refusal(number, *wrong)
+                cells = GivenCells.by_field(dict(zip(names, row, strict=True)))
+                yield Refusal(number, *wrong, cells)
         number += more
 
 
@@ -189,15 +191,17 @@ def _read_object(number: int, given: Any) -> Texts | Refusal:
         return Refusal(number, "", "is not an object.")
     for name in given:
         if name not in BY_NAME:
-            return Refusal(number, str(name), _unknown_column(str(name)))
+            reason = _unknown_column(str(name))
+            return Refusal(number, str(name), reason, GivenCells.by_field(given))
     texts = []
     for name in NAMES:
         value = _as_text(given.get(name))
         if value is None:
-            return Refusal(number, name, "must be a text or a number.")
+            reason = "must be a text or a number."
+            return Refusal(number, name, reason, GivenCells.by_field(given))
         wrong = BY_NAME[name].find_wrong(value)
         if wrong is not None:
-            return Refusal(number, name, wrong)
+            return Refusal(number, name, wrong, GivenCells.by_field(given))
         texts.append(value)
     return number, texts
 

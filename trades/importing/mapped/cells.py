@@ -15,7 +15,7 @@ from trades.importing.mapped.mapping import ColumnMapping, FeeSign, SideWord
 from trades.importing.mapped.table import fold
 from trades.importing.markets import split_market
 from trades.importing.numbers import SHORTENED, Amount, read_suffixed
-from trades.importing.rows import Unreadable
+from trades.importing.rows import GivenCells, Unreadable
 
 EXCHANGE = re.compile(r"[A-Z0-9_ ]+:(?=.)")
 SEPARATED = re.compile(r"([^/_-]+)[/_-]([^/_-]+)")
@@ -49,6 +49,11 @@ class Cells:
     def text(self, name: str) -> str:
         """The cells of a field, one behind the other; "" where there are none."""
         return " ".join(self._filled(name)) if name in self._layout.places else ""
+
+    def given(self) -> GivenCells:
+        return GivenCells.by_field(
+            {name: self.text(name) for name in self._layout.places}
+        )
 
     def _filled(self, name: str) -> list[str]:
         given = [self._cells[place] for place in self._layout.places.get(name, ())]

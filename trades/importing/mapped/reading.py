@@ -110,14 +110,15 @@ def _each(
         if reason is not None:
             skipped[reason] += 1
             continue
-        if len(given) > width:
-            yield Refusal(line, "", f"has {len(given)} fields, the header {width}.")
-            continue
         cells = Cells(layout, given, line)
+        if len(given) > width:
+            reason = f"has {len(given)} fields, the header {width}."
+            yield Refusal(line, "", reason, cells.given())
+            continue
         try:
             row = read(cells)
         except Unreadable as wrong:
-            yield Refusal(line, wrong.column, wrong.reason)
+            yield Refusal(line, wrong.column, wrong.reason, cells.given())
             continue
         if row is None:
             skipped[f"{cells.column('side')} {cells.text('side')[:40]}"] += 1

@@ -64,8 +64,12 @@ def _show(report: ImportReport) -> dict[str, Any]:
     """As the request would be answered; only the first refusals are kept."""
     shown: dict[str, Any] = to_plain(report)
     shown["refusals"] = [
-        {**one, "column": printable(one["column"]), "reason": printable(one["reason"])}
-        for one in shown["refusals"][:SHOWN_REFUSALS]
+        {
+            "line": one.line,
+            "column": printable(one.column),
+            "reason": printable(one.reason),
+        }
+        for one in report.refusals[:SHOWN_REFUSALS]
     ]
     shown["warnings"] = [printable(one) for one in shown["warnings"]]
     return shown

@@ -1,5 +1,6 @@
 """Replay recorded prices through goals: the same decisions as live, bar by bar."""
 
+import re
 import shlex
 import sys
 from argparse import ArgumentTypeError
@@ -31,6 +32,15 @@ from trades.services.replay_asked import load_between
 
 DEFAULT_GOAL = "monthly_return:5"
 DEFAULT_USER = "replay"
+# What the reading of prices calls its options, as flags.
+FLAGS = {
+    "allow_gaps": "--allow-gaps",
+    "decimal_comma": "--decimal-comma",
+    "raw_prices": "--raw-prices",
+    "skip_null_rows": "--skip-null-rows",
+    "time_zone": "--time-zone",
+    "tolerate_closes": "--tolerate-out-of-range-closes",
+}
 
 
 class Command(BaseCommand):
@@ -150,7 +160,7 @@ class Command(BaseCommand):
             prices = [read_prices(name, options) for name in options["prices"]]
             for series in prices:
                 for note in series.notes:
-                    console.print(f"{series.symbol}: {note}")
+                    console.print(f"{series.symbol}: {by_flags(note)}")
             runs = replay_all(
                 user=find_or_make_user(options["user"]),
                 question=question,
@@ -160,7 +170,9 @@ class Command(BaseCommand):
             )
         except InvalidInput as error:
             raise CommandError(f"{error}{_hint_of(error, question)}") from error
-        except (BarsError, DomainError, ValueError, OSError) as error:
+        except BarsError as error:
+            raise CommandError(by_flags(str(error))) from error
+        except (DomainError, ValueError, OSError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
@@ -174,6 +186,11 @@ class Command(BaseCommand):
         if not getattr(self, "_called_from_command_line", False):
             return ""
         return shlex.join(["python", "manage.py", *sys.argv[1:]])
+
+
+def by_flags(said: str) -> str:
+    """What is said of a file of prices, with the options of its reading as flags."""
+    return re.sub(rf"\b({'|'.join(FLAGS)})\b", lambda name: FLAGS[name[0]], said)
 
 
 def _hint_of(error: InvalidInput, question: ReplayQuestion) -> str:

@@ -196,15 +196,13 @@ def test_a_symbol_that_is_not_there_is_refused(write):
         ),
         (
             "2020-01-03,,12,9,11,1",
-            "column Open: '' is not a number; --skip-null-rows skips rows without a "
-            "price",
+            "column Open: '' is not a number; skip_null_rows skips such rows",
         ),
         ("2020-01-03,-10,12,9,11,1", "column Open: a price must be above 0, was -10"),
         ("2020-01-03,10,12,0,11,1", "column Low: a price must be above 0, was 0"),
         (
             "2020-01-03,10,12,9,NaN,1",
-            "column Close: 'NaN' is not a number; --skip-null-rows skips rows without "
-            "a price",
+            "column Close: 'NaN' is not a number; skip_null_rows skips such rows",
         ),
         ("2020-01-03,10,inf,9,11,1", "column High: inf is not finite"),
         ("2020-01-03,10,1e30,9,11,1", "column High: 1E+30 is too large for a price"),
@@ -213,12 +211,12 @@ def test_a_symbol_that_is_not_there_is_refused(write):
         (
             "2020-01-03,8,12,9,11,1",
             "column Open: open 8 is outside low 9 … high 12 by 11.1 %; "
-            "--tolerate-out-of-range-closes takes such rows",
+            "tolerate_closes takes such rows",
         ),
         (
             "2020-01-03,10,12,9,13,1",
             "column Close: close 13 is outside low 9 … high 12 by 8.33 %; "
-            "--tolerate-out-of-range-closes takes such rows",
+            "tolerate_closes takes such rows",
         ),
         (
             "2020-01-03,10,12,9,11,-1",
@@ -288,12 +286,12 @@ def test_an_empty_file_is_refused(tmp_path):
 
 def test_too_few_bars_are_refused(write):
     assert fault_of(write(daily_lines(4)), minimum_bars=60) == (
-        "prices.csv: 4 bars are too few, 60 are needed"
+        "prices.csv: 60 bars are needed, it holds 4"
     )
 
 
 def test_a_header_alone_is_too_few_bars(write):
-    assert fault_of(write([HEADER])) == "prices.csv: 0 bars are too few, 2 are needed"
+    assert fault_of(write([HEADER])) == "prices.csv: 2 bars are needed, it holds 0"
 
 
 def test_text_that_is_not_utf8_is_refused_with_its_line(tmp_path):
@@ -325,7 +323,7 @@ def gap_lines() -> list[str]:
 def test_a_missing_month_is_a_gap(write):
     assert fault_of(write(gap_lines())) == (
         "prices.csv, line 12, column Date: a gap of 31 days since 2020-01-10 "
-        "(at most 10 are usual); fill it or give --allow-gaps"
+        "(at most 10 are usual); fill it or give allow_gaps"
     )
 
 

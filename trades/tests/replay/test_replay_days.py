@@ -80,24 +80,24 @@ def test_the_days_of_one_offset_begin_at_its_midnight(series_of: Series):
         (
             [f"{day} 00:00:00 GMT+0530" for day in DATES],
             "line 2, column Date: times have the offset +05:30 (70 bars), which names "
-            "no time zone: whose days are these? Give --time-zone, such as "
+            "no time zone: whose days are these? Give time_zone, such as "
             "Asia/Kolkata",
         ),
         (
             [at.isoformat(" ") for at in midnights(NEW_YORK)],
             "line 41, column Date: times have the offset -05:00 (39 bars) and -04:00 "
             "(31 bars), which together name no time zone: whose days are these? Give "
-            "--time-zone, such as America/New_York",
+            "time_zone, such as America/New_York",
         ),
         (
             [str(int(at.timestamp())) for at in midnights(NEW_YORK)],
             "line 2, column Date: daily bars at 05:00 UTC: whose days are these? Give "
-            "--time-zone, such as America/New_York, or UTC for their dates in UTC",
+            "time_zone, such as America/New_York, or UTC for their dates in UTC",
         ),
         (
             [f"{day}T15:00:00Z" for day in DATES],
             "line 2, column Date: daily bars at 15:00 UTC: whose days are these? Give "
-            "--time-zone, such as America/New_York, or UTC for their dates in UTC",
+            "time_zone, such as America/New_York, or UTC for their dates in UTC",
         ),
         (
             [*map(str, DATES[:5]), *(f"{day} 00:00Z" for day in DATES[5:])],

@@ -340,7 +340,7 @@ NO_HEADER = "write one above: Date,Open,High,Low,Close,Volume in the file's orde
             ],
             "line 2, column unix: date and unix are different times (2024-01-01 "
             "00:00:00 and 2024-01-01 01:00:00 UTC); remove the wrong one, or give "
-            "--time-zone if one of them is local",
+            "time_zone if one of them is local",
             id="two times that differ",
         ),
         pytest.param(
@@ -386,7 +386,7 @@ def test_adjusted_prices_are_noted_with_the_way_to_the_quoted_ones(write: Write)
     lines = ["Date,Open,High,Low,Close,Adj Close", *(f"{line},5.5" for line in FLAT)]
 
     assert read(write(lines)).notes == (
-        "prices scaled by Adj Close; --raw-prices takes them as quoted",
+        "prices scaled by Adj Close; raw_prices takes them as quoted",
     )
     assert read(write(lines), adjust=False).notes == ()
 
@@ -456,7 +456,7 @@ def test_rows_without_a_price_are_skipped_where_asked(write: Write, text: str):
     path = write(with_row(5, text))
 
     assert "line 6, column Open" in (fault := fault_of(path))
-    assert "--skip-null-rows" in fault
+    assert "skip_null_rows" in fault
     series = read(path, skip_null_rows=True)
     assert len(series.bars) == len(FLAT) - 1
     assert series.notes == ("skipped 1 row without a price, the first is line 6",)
@@ -471,7 +471,7 @@ def test_closes_out_of_range_widen_it_where_asked(
 ):
     path = write(with_row(5, text))
 
-    assert f"by {percent}; --tolerate-out-of-range-closes" in fault_of(path)
+    assert f"by {percent}; tolerate_closes" in fault_of(path)
     series = read(path, tolerate_closes=True)
     bar = series.bars[4]
     assert (bar.low, bar.high) == (Decimal(low), Decimal(high))
@@ -493,7 +493,7 @@ def test_a_decimal_comma_can_be_said(write: Write):
         ["Date;Open;High;Low;Close", *(x.replace(",1", ";1", 1) for x in lines)]
     )
 
-    assert "--decimal-comma" in fault_of(path)
+    assert "decimal_comma" in fault_of(path)
     assert prices(read(path, decimal_comma=True).bars[0]) == tuple(
         map(Decimal, ("10.1", "12.2", "9.3", "11.4"))
     )

@@ -119,7 +119,7 @@ def test_the_decimal_mark_is_what_all_prices_allow(texts: list[str], mark: Decim
 
 
 def test_prices_that_may_have_either_mark_are_refused_with_the_option():
-    with pytest.raises(ValueError, match=r"may be 1234 or 1\.234.*--decimal-comma"):
+    with pytest.raises(ValueError, match=r"may be 1234 or 1\.234.*decimal_comma"):
         decide("1,234", "2,345")
 
 

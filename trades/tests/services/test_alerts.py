@@ -182,6 +182,21 @@ def test_a_close_that_turns_a_goal_at_risk_alerts(portfolio, goal):
     assert kinds(portfolio).count(AlertKind.HEALTH_AT_RISK) == 2
 
 
+def test_a_goals_health_is_alerted_as_of_when_it_was_looked_at(portfolio, goal):
+    """A trade entered late is no reason to date the pace of today back to its exit."""
+    learned = ENTRY + 20 * DAY
+    trade = TradeFactory(portfolio=portfolio, quantity=Decimal(1), now=ENTRY)
+    close_trade(
+        user=portfolio.user,
+        trade_id=trade.pk,
+        exit_price=trade.entry_price + 15,
+        exit_time=ENTRY + HOUR,
+        now=learned,
+    )
+    assert the(AlertKind.HEALTH_AT_RISK).occurred_at == learned
+    assert the(AlertKind.MILESTONE).occurred_at == ENTRY + HOUR
+
+
 def test_what_the_projection_gives_up_is_alerted(portfolio, goal):
     FinancialGoal.objects.filter(pk=goal.pk).update(
         unreachable=True, probability=Decimal("0.01"), projected_at=ENTRY
