@@ -30,8 +30,8 @@ from trades.models import ImportUpload, UserJob
 from trades.models.user_jobs import ENDED, LARGEST_ERROR, LARGEST_RESULT
 
 # What stays of a file's name on the disk.
-UNSAFE = re.compile(r"[^A-Za-z0-9._-]|^\.+")
-LONGEST_NAME = 100
+UNSAFE = re.compile(r"[^\w.-]|^\.+")
+LONGEST_NAME = 60  # of at most 4 bytes each
 # The one job of the queue that does them all.
 QUEUED_AS = "user_job"
 KEPT = timedelta(days=7)
