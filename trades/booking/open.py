@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Exists
 
+from goals.decisions.periods import MICROSECOND
 from goals.models import GoalAdjustmentLog, Portfolio, TradingHalt, User
 from goals.services.alerting import alert_overridden
 from goals.services.entries import counts_entry, judge_entry, note_entry
@@ -113,7 +114,11 @@ def record_closed_trade(
     closed_at = exit_time or newest(locked, now)
     entry_time = trade_input.entry_time or closed_at
     by = recorded_by or user.username
-    trade = _insert(user, locked, trade_input, digest, entry_time, now, by)
+    # The log knows who made a change where it has a time of its own.
+    before = now - MICROSECOND
+    trade = _insert(
+        user, locked, trade_input, digest, entry_time, now, by, updated_at=before
+    )
     exited = Exit(price=exit_price, at=closed_at)
     closed = book_close(locked, trade, exited, now=now, by=by)
     if profit_loss is not None and profit_loss != closed.trade.profit_loss:
@@ -145,6 +150,8 @@ def _insert(
     now: datetime,
     by: str,
     overridden: TradingHalt | None = None,
+    *,
+    updated_at: datetime | None = None,
 ) -> Trade:
     rates, is_counted = _check(portfolio, trade_input, entry_time)
     trade = Trade(
@@ -170,7 +177,7 @@ def _insert(
         request_fingerprint=digest,
         created_at=now,
         created_by=by,
-        updated_at=now,
+        updated_at=updated_at or now,
         updated_by=by,
     )
     trade.save(force_insert=True)

@@ -11,11 +11,19 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goals.models import FinancialGoal, GoalProgressHistory, LedgerEntry, Portfolio
+from goals.models import (
+    FinancialGoal,
+    GoalProgressHistory,
+    LedgerChange,
+    LedgerEntry,
+    Portfolio,
+)
 from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.values.exceptions import InvalidInput, NotFound, TradeAlreadyClosed
+from strategies.tests.factories import StrategyFactory
 from trades.booking.close import close_trade
+from trades.booking.open import record_closed_trade
 from trades.models import Position, Trade
 from trades.tests.booking.test_services_opening import copy_of, count_statements
 from trades.tests.factories import ENTRY, TradeFactory, book_profit
@@ -399,3 +407,25 @@ def test_a_part_of_a_closed_trade_is_a_closed_trade():
             quantity=Decimal("0.5"),
             now=trade.exit_time,
         )
+
+
+def test_a_trade_recorded_closed_was_closed_by_who_recorded_it():
+    portfolio = PortfolioFactory()
+    record_closed_trade(
+        user=portfolio.user,
+        portfolio=portfolio.pk,
+        now=NOW,
+        strategy_id=StrategyFactory(user=portfolio.user).strategy_id,
+        symbol="BTCUSDT",
+        side="LONG",
+        quantity=Decimal("0.02"),
+        entry_price=Decimal(50_000),
+        entry_time=ENTRY,
+        exit_price=Decimal(51_000),
+        exit_time=NOW,
+    )
+
+    closed = LedgerChange.objects.get()
+
+    assert (closed.action, closed.changed_by) == ("closed", portfolio.user_id)
+    assert closed.changed_at == NOW
