@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from django.db.models import F, Min, Q
+from django.db.models import F, Min, Q, QuerySet
 
 from goals.enums import ForecastKind
 from goals.models import FinancialGoal, GoalForecast
@@ -163,7 +163,7 @@ def forget_forecasts(before: datetime) -> int:
     return deleted
 
 
-def _wanted(as_of: datetime) -> Any:
+def _wanted(as_of: datetime) -> QuerySet[GoalForecast]:
     """Those that are to be made anew."""
     is_old = Q(as_of__lte=as_of - PROJECTED_FOR)
     return GoalForecast.objects.filter(
