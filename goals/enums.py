@@ -222,6 +222,13 @@ class HistoryKind(StrEnum):
     RESTATED = "restated"
 
 
+class ForecastKind(StrEnum):
+    """What is kept of what a goal may come to."""
+
+    PROJECTION = "projection"
+    FRONTIER = "frontier"
+
+
 class AlertKind(StrEnum):
     """What an alert is about."""
 

@@ -139,7 +139,8 @@ class ChannelSettingsSerializer(StrictSerializer):
         min_value=1,
         max_value=MOST_PER_MINUTE,
         required=False,
-        help_text="The most messages in a minute; the others wait.",
+        help_text="The most messages in a minute, up to 60 but for a webhook; the "
+        "others wait.",
     )
     is_active = TrueOrFalseField(required=False)
 

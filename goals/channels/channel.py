@@ -48,12 +48,15 @@ class Channel:
     One that is not guarded takes `seconds`, too, and bounds itself by them.
     `guarded`: the user names the machine to connect to, so that it is sent by a process
     whose connects are checked (`sender`).
+    `most_per_minute`: the most messages that a user may let it send; more than a person
+    reads only where a program does.
     """
 
     check: Callable[[str], str]
     send: Callable[..., str]
     guarded: bool = True
     check_guarded: Callable[[str], None] | None = None
+    most_per_minute: int = 60
 
 
 def shown_answer(body: bytes) -> str:

@@ -42,4 +42,4 @@ def send(address: str, secret: str, message: Message) -> str:
     return require_success(*post(address, body, headers))
 
 
-CHANNEL = Channel(check, send)
+CHANNEL = Channel(check, send, most_per_minute=60_000)

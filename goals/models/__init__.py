@@ -1,6 +1,7 @@
 """The tables of users, portfolios, goals and their logs."""
 
 from goals.models.alerts import AlertChannel, AlertDelivery, GoalAlert
+from goals.models.forecasts import GoalForecast
 from goals.models.goals import FinancialGoal
 from goals.models.halts import TradingHalt
 from goals.models.invitations import Invitation
@@ -28,6 +29,7 @@ __all__ = [
     "FinancialGoal",
     "GoalAdjustmentLog",
     "GoalAlert",
+    "GoalForecast",
     "GoalProgressHistory",
     "Invitation",
     "KnownAddress",

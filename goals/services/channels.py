@@ -84,6 +84,12 @@ def find_wrong_channel(fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
         yield from wrong_by(CHANNELS[ChannelKind(kind)].check, fields["address"])
     if kind is not None and kind != ChannelKind.WEBHOOK and fields.get("secret"):
         yield InvalidInput("secret", "Only a webhook has one: it signs with it.")
+    if kind is not None and fields.get("per_minute") is not None:
+        most = CHANNELS[ChannelKind(kind)].most_per_minute
+        if not 1 <= fields["per_minute"] <= most:
+            yield InvalidInput(
+                "per_minute", f"Must be from 1 to {most} messages for kind {kind}."
+            )
     yield from _wrong_times(fields)
 
 

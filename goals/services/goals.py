@@ -12,7 +12,13 @@ from goals.decisions.periods import calendar_end, local_date, period_of
 from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
 from goals.decisions.progress import status_rebuilt
 from goals.enums import AfterAchieved, GoalStatus, GoalType, HistoryKind, Measure
-from goals.models import FinancialGoal, GoalProgressHistory, Portfolio, User
+from goals.models import (
+    FinancialGoal,
+    GoalForecast,
+    GoalProgressHistory,
+    Portfolio,
+    User,
+)
 from goals.models.goals import (
     CONDITIONS,
     HIGHEST_STOP_PENALTY,
@@ -53,6 +59,8 @@ PRIORITIES = range(1, 11)
 MOST_GOALS = 50
 # What a projection was made for; of another goal it says nothing.
 PROJECTED_BY = ("target_value", "target_date", *SIZED_BY)
+# The same of a kept forecast, whose words name the conditions.
+FORECAST_BY = (*PROJECTED_BY, *CONDITIONS)
 # What says when a goal is achieved: a change is measured at once.
 JUDGED_BY = ("target_value", "target_date", *CONDITIONS)
 CHANGEABLE = (*JUDGED_BY, "priority", "recurring", *SIZED_BY)
@@ -124,11 +132,14 @@ def update_goal(
     if goal.period_starts_at <= as_of:
         judge_beginning(goal)
     before = [getattr(goal, name) for name in CHANGEABLE]
-    judged_by = [getattr(goal, name) for name in PROJECTED_BY]
+    asked = {name: getattr(goal, name) for name in FORECAST_BY}
     _apply(goal, changes)
     retargeted = [getattr(goal, name) for name in JUDGED_BY] != before[: len(JUDGED_BY)]
     refuse(_wrong_change(goal, portfolio, as_of, retargeted=retargeted))
-    if [getattr(goal, name) for name in PROJECTED_BY] != judged_by:
+    asked_anew = {one for one in FORECAST_BY if getattr(goal, one) != asked[one]}
+    if asked_anew:
+        GoalForecast.objects.filter(goal=goal).delete()
+    if asked_anew.intersection(PROJECTED_BY):
         goal.forget_projection()
     goal.updated_at = as_of
     if retargeted:

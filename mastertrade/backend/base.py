@@ -8,6 +8,7 @@ import psycopg
 from django.db.backends.postgresql import base, client
 from django.db.backends.utils import debug_transaction
 
+from mastertrade.backend.niceness import share_niceness
 from mastertrade.db.limits import Limits
 from mastertrade.postgres import DatabaseUnavailable
 
@@ -30,7 +31,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     `SET LOCAL` holds wherever a pooler sends the transaction, and ends with it. It goes
     along with BEGIN, which had to be sent anyway, so it costs no round trip.
 
-    Each new connection joins the embedded server, or starts it, where that one serves.
+    Each new connection joins the embedded server, or starts it, where that one serves;
+    its session is as nice as this process.
     """
 
     client_class = DatabaseClient
@@ -48,6 +50,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 raise psycopg.OperationalError(str(error)) from error
             self.settings_dict |= server.settings
         return super().get_connection_params()
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        made = super().get_new_connection(conn_params)
+        share_niceness(made)
+        return made
 
     def _start_transaction_under_autocommit(self) -> None:
         """Django calls this where a backend has it, instead of leaving autocommit."""

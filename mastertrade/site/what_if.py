@@ -33,7 +33,7 @@ from mastertrade.site.shell import page
 from mastertrade.site.what_if_sliders import read_change
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.money import HUNDRED, round_to
-from trades.sizing_calls.forecasts import measure_frontier_of, project
+from trades.sizing_calls.kept_forecasts import FRONTIER, PROJECTION, find_forecast
 from trades.sizing_calls.what_if import Change, Outlook, WhatIf, ask_what_if
 
 # Points of chance below which nothing is gained or paid.
@@ -244,15 +244,15 @@ def _changes(goal: FinancialGoal, change: Change) -> list[str]:
 def fan_of_goal(request: HttpRequest, goal_id: int) -> JsonResponse:
     """GET /goals/{id}/fan/: where the ways from here may lead, for the chart."""
     goal, now = find_goal(request, goal_id), timezone.now()
-    found = project(goal, now, now=now)
+    found = find_forecast(PROJECTION, goal, now)
     points = [
-        [seconds(at), *(float(one) for one in values)] for at, _, *values in found.fan
+        [seconds(one.at), *(float(value) for value in one.values)] for one in found.fan
     ]
     left = found.trades_left
     return JsonResponse(
         {
             "fan": points,
-            "reason": figures.plain(figures.show(found.reason or "", now)),
+            "reason": figures.plain(figures.show(found.words, now)),
             "trades_left": None if left is None else round(float(left)),
         }
     )
@@ -263,18 +263,18 @@ def fan_of_goal(request: HttpRequest, goal_id: int) -> JsonResponse:
 def frontier_of_goal(request: HttpRequest, goal_id: int) -> HttpResponse:
     """GET /goals/{id}/frontier/: what each size buys, and what it costs."""
     goal, now = find_goal(request, goal_id), timezone.now()
-    found, frontier = measure_frontier_of(goal, now, now=now)
+    found = find_forecast(FRONTIER, goal, now)
     view: FrontierView | None = None
-    if frontier is not None:
-        view = show_frontier(frontier, PolicyName(goal.policy))
-    suggested = found.suggested_target
+    if found.frontier is not None:
+        view = show_frontier(found.frontier, PolicyName(goal.policy))
+    suggested = found.suggestions.target_value
     context = {
         "goal": goal,
         "found": found,
         "view": view,
-        "reason": figures.show(found.reason or "", now),
+        "reason": figures.show(found.words, now),
         "even_target": None if suggested is None else value_of(goal, suggested),
-        "even_deadline": found.suggested_deadline,
+        "even_deadline": found.suggestions.deadline,
         "what_if": reverse("site:goal", args=[goal_id]) + "#h-what",
     }
     return render(request, "site/parts/goal_frontier.html", context)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.faults.report import Report
-from tests.faults.scenarios import SCENARIOS
+from tests.faults.scenarios import LEFT_OUT, SCENARIOS
 from tests.faults.stand import stand
 
 SHOWN_CHARACTERS = 2000
@@ -25,6 +25,10 @@ def main() -> int:
         for title, scenario in SCENARIOS.items()
         if not only or any(word in title for word in only)
     }
+    if not chosen:
+        parser.error(f"no scenario is named so; there are: {', '.join(SCENARIOS)}")
+    for why in LEFT_OUT:
+        console.print(f"Left out: {why}", style="yellow")
     violated = False
     for title, scenario in chosen.items():
         report, begin = Report(title), time.monotonic()

@@ -17,7 +17,8 @@ ALERTS, WORKERS = 10_000, 4
 # As many channels as the workers send to at once: while nobody is answered, each of
 # them is in the middle of four messages.
 CHANNELS = 16
-LONGEST_SECONDS = 300.0
+# 38 deliveries a second on two cores that others keep busy.
+LONGEST_SECONDS = 900.0
 UNSENT = "SELECT count(*) FROM goal_alert_deliveries WHERE state <> 'sent'"
 SENT = """
 SELECT d.alert_id, d.attempts FROM goal_alert_deliveries d

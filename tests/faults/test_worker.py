@@ -65,7 +65,7 @@ def defer(place: Stand, queue: str, name: str, timestamp: int) -> None:
 def test_a_worker_that_is_killed_in_the_middle_of_each_kind_of_job(
     empty: Stand,
 ) -> None:
-    """Every periodic job begins when a worker starts; `reconcile` waits for `daily`."""
+    """Every periodic job begins when a worker starts."""
     with empty.postgres.connect() as old:
         old.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, status) "
@@ -101,9 +101,9 @@ def test_a_worker_that_is_killed_in_the_middle_of_each_kind_of_job(
         with lock.transaction():
             lock.execute("LOCK TABLE trades IN ACCESS EXCLUSIVE MODE")
             for hour in range(24):
-                defer(empty, "long", "reconcile", hour * 3600)
+                defer(empty, "quick", "reconcile", hour * 3600)
             await_that(lambda: is_waiting_for_a_lock(empty), empty)
-            assert running(empty) == {"reconcile"}
+            await_that(lambda: running(empty) == {"reconcile_block"}, empty)
             kill(third)
 
     fourth = start_worker(empty)

@@ -39,6 +39,7 @@ JOBS: dict[str, Job] = {
     password_resets.JOB: password_reset.JOB,
     "prune": prune.JOB,
     "reconcile": reconcile.JOB,
+    reconcile.BLOCK: reconcile.BLOCK_JOB,
     "test_channel": channel_tests.JOB,
     QUEUED_AS: user_job.JOB,
 }

@@ -24,8 +24,9 @@ from trades.services.daily import (
     find_turning,
     run_day,
 )
+from trades.sizing_calls.kept_forecasts import RENEWED_BY
 
-BLOCK, PROJECTIONS = "daily_block", "projections"
+BLOCK, PROJECTIONS = "daily_block", RENEWED_BY
 # Portfolios in a job, so that it lasts a few seconds: rolled over and written down at
 # some 40 a second, projected at some five.
 IN_BLOCK, IN_PROJECTIONS = 100, 5
@@ -75,7 +76,7 @@ def run_block(context: JobContext, portfolio_ids: list[int]) -> None:
 
 
 def run_projections(context: JobContext, portfolio_ids: list[int]) -> None:
-    """Bring records along and project goals, where that is out of date."""
+    """Bring records along, project goals, make forecasts, where out of date."""
     _fail_by(_do(FORECASTS, timezone.now(), portfolio_ids))
 
 

@@ -1,4 +1,7 @@
-"""`reconcile` of a sample: drift is found before somebody stumbles on it."""
+"""`reconcile` of a sample: drift is found before somebody stumbles on it.
+
+In blocks: a user's job waits for one of them, not for the sample.
+"""
 
 import logging
 
@@ -9,6 +12,8 @@ from procrastinate import JobContext
 
 from goals.enums import PortfolioKind
 from goals.models import Portfolio
+from mastertrade.db.queue import defer_each, drop_waiting
+from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import DomainError
 from trades.booking.reconcile import report_drift
 from trades.jobs.job import LONG, Job
@@ -17,11 +22,21 @@ logger = logging.getLogger(__name__)
 HOURS = 24
 MOST_IN_A_RUN = 100
 SHOWN = 5
+BLOCK, IN_BLOCK = "reconcile_block", 5
 
 
+@atomic
 def run(context: JobContext, timestamp: int) -> None:
-    """Compare this hour's portfolios with their ledgers and alert; repairs nothing."""
-    for key in find_sample(timestamp):
+    """Defer this hour's portfolios in blocks; those that still wait are dropped."""
+    drop_waiting(BLOCK)
+    keys = find_sample(timestamp)
+    blocks = (keys[at : at + IN_BLOCK] for at in range(0, len(keys), IN_BLOCK))
+    defer_each(BLOCK, ({"portfolio_ids": block} for block in blocks))
+
+
+def run_block(context: JobContext, portfolio_ids: list[int]) -> None:
+    """Compare these portfolios with their ledgers and alert; repairs nothing."""
+    for key in portfolio_ids:
         try:
             drift = report_drift(key, timezone.now())
         except DomainError as refused:
@@ -47,4 +62,5 @@ def find_sample(timestamp: int) -> list[int]:
     return (found[first:] + found[:first])[:MOST_IN_A_RUN]
 
 
-JOB = Job(run, queue=LONG, every="20 * * * *", attempts=3, first_wait=60)
+JOB = Job(run, every="20 * * * *", attempts=3, first_wait=60)
+BLOCK_JOB = Job(run_block, queue=LONG, attempts=3, first_wait=60)

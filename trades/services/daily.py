@@ -20,6 +20,12 @@ from goals.services.sign_ins import forget_sessions
 from goals.services.snapshots import find_unwritten, snapshot_goals
 from trades.sizing_calls.catch_up import catch_up, find_stale
 from trades.sizing_calls.forecasts import find_projectable, refresh_projections
+from trades.sizing_calls.kept_forecasts import (
+    WANTED_FOR,
+    find_wanted,
+    forget_forecasts,
+    renew_forecasts,
+)
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -95,6 +101,21 @@ def project_goals(as_of: datetime, keys: Keys) -> Done:
     return Done(f"{count(sum(refreshed), 'goal')} projected", failures)
 
 
+def renew_kept(as_of: datetime, keys: Keys) -> Done:
+    """Kept projections and frontiers that somebody asks for, where out of date."""
+    made, failures = _each(
+        find_wanted(as_of, keys),
+        lambda key: renew_forecasts(as_of=as_of, portfolio_id=key),
+    )
+    return Done(f"{count(sum(made), 'forecast')} made anew", failures)
+
+
+def forget_unasked(as_of: datetime, keys: Keys) -> Done:
+    """Kept forecasts that nobody has asked for in a week; the next who asks waits."""
+    forgotten = forget_forecasts(as_of - WANTED_FOR)
+    return Done(f"{count(forgotten, 'forecast')} deleted")
+
+
 def _each(
     keys: Sequence[int], work: Callable[[int], Result]
 ) -> tuple[list[Result], tuple[str, ...]]:
@@ -113,9 +134,14 @@ def _each(
 # A step sees what those before it did: the next period's goal has its first snapshot.
 # What decisions wait for, in milliseconds a portfolio; what is worked out; the rest.
 TURN_OF_DAY = (Step("roll-over", roll), Step("snapshots", take_snapshots))
-FORECASTS = (Step("records", catch_up_records), Step("projections", project_goals))
+FORECASTS = (
+    Step("records", catch_up_records),
+    Step("projections", project_goals),
+    Step("forecasts", renew_kept),
+)
 OF_THE_SITE = (
     Step("policy tables", forget_old_tables),
+    Step("unasked forecasts", forget_unasked),
     Step("sessions", forget_old_sessions),
 )
 STEPS = (*TURN_OF_DAY, *FORECASTS, *OF_THE_SITE)
@@ -128,8 +154,8 @@ def find_turning(as_of: datetime) -> list[int]:
 
 def find_outdated(as_of: datetime, keys: Keys = None) -> list[int]:
     """Those in which `FORECASTS` have; what has waited longest comes first."""
-    both = *find_projectable(as_of, keys), *find_stale(as_of, keys)
-    return list(dict.fromkeys(both))
+    found = find_projectable, find_stale, find_wanted
+    return list(dict.fromkeys(key for find in found for key in find(as_of, keys)))
 
 
 def run_day(

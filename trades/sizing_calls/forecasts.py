@@ -1,7 +1,7 @@
 """Projections of goals: for a reader, and stored with the goals by the daily job."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -20,7 +20,6 @@ from goals.projection.forecast import is_unreachable, required_growth
 from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import (
     Chances,
-    GoalFrontier,
     growth,
     measure_chances,
     measure_goal_frontier,
@@ -55,6 +54,11 @@ from mastertrade.db.transactions import atomic
 from mastertrade.values import in_text
 from mastertrade.values.in_text import join, say
 from mastertrade.values.money import HUNDRED, ONE, ZERO
+from trades.sizing_calls.forecast_answers import (
+    ConstantPoint,
+    FrontierAnswer,
+    PolicyPoint,
+)
 from trades.sizing_calls.projection import Asked, GoalProjection
 from trades.sizing_calls.records import load_record, load_sample
 from trades.sizing_calls.trade_frequency import load_trades_per_day
@@ -171,31 +175,49 @@ def project(
 @atomic
 def measure_frontier_of(
     goal: FinancialGoal, as_of: datetime, *, now: datetime | None = None
-) -> tuple[GoalProjection, GoalFrontier | None]:
-    """A goal's projection, and its frontier; None where its `reason` says why.
+) -> FrontierAnswer:
+    """What sizes and policies would come to; without points its `reason` says why.
 
     While trading is halted the points are those if it were resumed now, and `reason`
     says so. Writes nothing but a solved table, for the next call.
     """
     found = project(goal, as_of, now=now)
+    reason, frontier = found.reason, None
     asked, edge, left, path = found.asked, found.edge, found.trades_left, found.path
-    if asked is None or edge is None or left is None or path is None:
-        return found, None
-    if found.is_halted:
-        halt = find_halt(goal.portfolio, as_of)
-        assert halt is not None
-        says = "each point is what it would come to if trading were resumed now"
-        reason = _say_halted(goal, halt, says)
-        found = replace(found, reason=_with_conditions(goal, as_of, reason))
-    inputs = _inputs_of(goal, path, edge, left, asked.stop_loss)
-    return found, measure_goal_frontier(
-        edge,
-        asked.policy,
-        trades_left=left,
-        days_left=float(asked.days_left),
-        stop_loss=asked.stop_loss,
-        dispersion=asked.dispersion,
-        table=find_solved(inputs, as_of),
+    if asked is not None and edge is not None and left is not None and path is not None:
+        if found.is_halted:
+            halt = find_halt(goal.portfolio, as_of)
+            assert halt is not None
+            says = "each point is what it would come to if trading were resumed now"
+            reason = _with_conditions(goal, as_of, _say_halted(goal, halt, says))
+        inputs = _inputs_of(goal, path, edge, left, asked.stop_loss)
+        frontier = measure_goal_frontier(
+            edge,
+            asked.policy,
+            trades_left=left,
+            days_left=float(asked.days_left),
+            stop_loss=asked.stop_loss,
+            dispersion=asked.dispersion,
+            table=find_solved(inputs, as_of),
+        )
+    points = None if frontier is None else frontier.frontier
+    return FrontierAnswer(
+        goal_id=goal.pk,
+        as_of=as_of,
+        policy=goal.policy,
+        reason=reason,
+        marks=in_text.marks_of(reason),
+        suggestions=found.suggestions,
+        unreachable=found.unreachable is not None,
+        constants=tuple(
+            ConstantPoint(**asdict(point), factor=factor)
+            for factor, point in (points.constants if points else ())
+        ),
+        policies=tuple(
+            PolicyPoint(**asdict(point), policy=str(name))
+            for name, point in (points.policies.items() if points else ())
+        ),
+        verdict=None if frontier is None else frontier.verdict,
     )
 
 
@@ -340,26 +362,33 @@ def find_projectable(as_of: datetime, keys: Sequence[int] | None = None) -> list
     return [one["portfolio_id"] for one in found.order_by("oldest", "portfolio_id")]
 
 
-def is_out_of_date(as_of: datetime) -> Q:
+def is_out_of_date(
+    as_of: datetime,
+    made: str = "projected_at",
+    figures: str = "projected_figures_at",
+    goal: str = "",
+) -> Q:
     """Goals whose projection is missing, a day old, or made before the last change.
 
     Of their portfolio: a trade, a flow, a mark, a halt, a limit. What a goal itself is
-    projected by takes its projection with it. A later one than `as_of` stays.
+    projected by takes its projection with it. A later one than `as_of` stays. The same
+    of rows with a `goal__`, by the columns of when they were `made` and of what.
     """
-    changed = ~Q(projected_figures_at=F("portfolio__updated_at"))
-    is_old = Q(projected_at__lte=as_of - PROJECTED_FOR)
-    return Q(projected_at=None) | is_old | (changed & Q(projected_at__lte=as_of))
+    changed = ~Q(**{figures: F(f"{goal}portfolio__updated_at")})
+    is_old = Q(**{f"{made}__lte": as_of - PROJECTED_FOR})
+    return Q(**{made: None}) | is_old | (changed & Q(**{f"{made}__lte": as_of}))
 
 
-def is_projectable(as_of: datetime) -> Q:
-    """The goals that the daily run projects."""
-    return Q(
-        status__in=(GoalStatus.ACTIVE, GoalStatus.PAUSED),
-        achieved_at=None,
-        ended_at=None,
-        period_starts_at__lte=as_of,
-        period_ends_at__gt=as_of,
-    )
+def is_projectable(as_of: datetime, goal: str = "") -> Q:
+    """The goals that the daily run projects; the same of rows with a `goal__`."""
+    runs = {
+        "status__in": (GoalStatus.ACTIVE, GoalStatus.PAUSED),
+        "achieved_at": None,
+        "ended_at": None,
+        "period_starts_at__lte": as_of,
+        "period_ends_at__gt": as_of,
+    }
+    return Q(**{goal + name: value for name, value in runs.items()})
 
 
 def refresh_projections(*, as_of: datetime, portfolio_id: int | None = None) -> int:

@@ -88,6 +88,7 @@ def test_a_channel_wants_every_kind_at_any_time_by_default(trader):
         ),
         ({**MAIL, "kinds": []}, "kinds", "switch the channel off"),
         ({**MAIL, "per_minute": 0}, "per_minute", "from 1 to 60000"),
+        ({**MAIL, "per_minute": 61}, "per_minute", "from 1 to 60 messages"),
     ],
 )
 def test_a_setting_that_is_wrong_is_refused_by_name(trader, body, field, words):
@@ -104,6 +105,14 @@ def test_an_address_is_changed_only_to_one_of_its_kind(trader):
     assert trader.patch(one, {"address": "eve@example.org"})["address"] == (
         "e…@example.org"
     )
+
+
+def test_a_program_may_be_sent_more_in_a_minute_than_a_person(trader):
+    for body, most in ((MAIL, 60), (HOOK, 60_000)):
+        one = f"{CHANNELS}{trader.post(CHANNELS, body, 201)['channel_id']}/"
+        assert trader.patch(one, {"per_minute": most})["per_minute"] == most
+        refused = trader.patch(one, {"per_minute": most + 1}, 400)
+        assert list(refused) == ["per_minute"]
 
 
 def test_a_user_has_a_bounded_number_of_channels(trader, settings):

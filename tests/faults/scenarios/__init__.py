@@ -26,9 +26,15 @@ SCENARIOS: dict[str, Scenario] = {
     "no PostgreSQL for a minute": live_without_database,
     "64 threads of 4 processes close, others book": close_from_many_processes,
 }
+# What this machine cannot do, in words.
+LEFT_OUT: list[str] = []
 if shutil.which("pgbouncer"):
     SCENARIOS["two web servers, two workers, PgBouncer: restarted in turn"] = (
         restart_in_turn
     )
-if os.geteuid() == 0:  # nobody else mounts a small disk
+else:
+    LEFT_OUT.append("web servers and workers behind PgBouncer; install pgbouncer.")
+if os.geteuid() == 0:
     SCENARIOS["the disk of PostgreSQL is full"] = fill_the_disk
+else:
+    LEFT_OUT.append("a full disk; only root mounts a small one.")

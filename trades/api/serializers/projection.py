@@ -1,15 +1,12 @@
 """Answers about what a goal may come to."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from rest_framework import serializers
 
-from goals.projection.goal_projection import PROBABILITY, GoalFrontier
+from goals.projection.goal_projection import PROBABILITY
 from mastertrade.values.money import FACTOR, MONEY, PERCENT, RATIO
 from mastertrade.web.api_fields import DecimalColumnField
-from trades.sizing_calls.projection import GoalProjection
 
 
 class ProjectedEdgeSerializer(serializers.Serializer[Any]):
@@ -18,23 +15,21 @@ class ProjectedEdgeSerializer(serializers.Serializer[Any]):
     `trades_at_once` are drawn together, on average: those that were open at once.
     """
 
-    trades = serializers.IntegerField(source="bounds.trades")
-    mean = DecimalColumnField(RATIO, source="bounds.mean")
+    trades = serializers.IntegerField()
+    mean = DecimalColumnField(RATIO)
     shrunk_mean = DecimalColumnField(RATIO)
-    lower = DecimalColumnField(RATIO, source="bounds.lower")
-    upper = DecimalColumnField(RATIO, source="bounds.upper")
+    lower = DecimalColumnField(RATIO)
+    upper = DecimalColumnField(RATIO)
     best = DecimalColumnField(RATIO)
-    trades_at_once = DecimalColumnField(PERCENT, source="trades_a_step")
+    trades_at_once = DecimalColumnField(PERCENT)
 
 
 class SuggestionsSerializer(serializers.Serializer[Any]):
     """What would make the probability 50 %; null where nothing would."""
 
-    trades = serializers.IntegerField(
-        allow_null=True, source="figures.suggested_trades"
-    )
-    deadline = serializers.DateTimeField(allow_null=True, source="suggested_deadline")
-    target_value = DecimalColumnField(MONEY, allow_null=True, source="suggested_target")
+    trades = serializers.IntegerField(allow_null=True)
+    deadline = serializers.DateTimeField(allow_null=True)
+    target_value = DecimalColumnField(MONEY, allow_null=True)
 
 
 class StreaksSerializer(serializers.Serializer[Any]):
@@ -83,37 +78,30 @@ class ProjectionSerializer(serializers.Serializer[Any]):
     figures assume that.
     """
 
-    goal_id = serializers.IntegerField(source="goal.goal_id")
+    goal_id = serializers.IntegerField()
     as_of = serializers.DateTimeField()
+    out_of_date = serializers.BooleanField()
     meaning = serializers.CharField()
     probability = DecimalColumnField(PROBABILITY, allow_null=True)
-    probability_low = DecimalColumnField(
-        PROBABILITY, allow_null=True, source="band.low"
-    )
-    probability_high = DecimalColumnField(
-        PROBABILITY, allow_null=True, source="band.high"
-    )
-    probability_if_resumed = DecimalColumnField(
-        PROBABILITY, allow_null=True, source="if_resumed.probability"
-    )
+    probability_low = DecimalColumnField(PROBABILITY, allow_null=True)
+    probability_high = DecimalColumnField(PROBABILITY, allow_null=True)
+    probability_if_resumed = DecimalColumnField(PROBABILITY, allow_null=True)
     reason = serializers.CharField(allow_null=True)
     confidence = serializers.ChoiceField(
         choices=[(word, word) for word in ("none", "low_confidence", "confident")]
     )
-    policy = serializers.CharField(source="goal.policy")
-    progress_pct = DecimalColumnField(PERCENT, source="progress.progress_pct")
+    policy = serializers.CharField()
+    progress_pct = DecimalColumnField(PERCENT)
     trades_per_day = DecimalColumnField(RATIO)
     trades_left = DecimalColumnField(PERCENT, allow_null=True)
     dispersion = DecimalColumnField(PERCENT, allow_null=True)
-    required_per_trade = DecimalColumnField(
-        RATIO, allow_null=True, source="figures.required_per_trade"
-    )
+    required_per_trade = DecimalColumnField(RATIO, allow_null=True)
     required_per_day = DecimalColumnField(RATIO, allow_null=True)
     edge = ProjectedEdgeSerializer(allow_null=True)
-    unreachable = serializers.BooleanField(source="is_unreachable")
-    unreachable_reason = serializers.CharField(allow_null=True, source="unreachable")
+    unreachable = serializers.BooleanField()
+    unreachable_reason = serializers.CharField(allow_null=True)
     streaks = StreaksSerializer(allow_null=True)
-    suggestions = SuggestionsSerializer(source="*")
+    suggestions = SuggestionsSerializer()
     pace_line = PacePointSerializer(many=True)
     fan = FanPointSerializer(many=True)
 
@@ -146,31 +134,9 @@ class FrontierSerializer(serializers.Serializer[Any]):
 
     goal_id = serializers.IntegerField()
     as_of = serializers.DateTimeField()
+    out_of_date = serializers.BooleanField()
     reason = serializers.CharField(allow_null=True)
     policy = serializers.CharField()
     constants = ConstantPointSerializer(many=True)
     policies = PolicyPointSerializer(many=True)
     verdict = serializers.CharField(allow_null=True)
-
-
-def describe_frontier(
-    found: GoalProjection, frontier: GoalFrontier | None
-) -> Mapping[str, Any]:
-    """The answer about a goal's frontier."""
-    points = None if frontier is None else frontier.frontier
-    answer = {
-        "goal_id": found.goal.pk,
-        "as_of": found.as_of,
-        "reason": found.reason,
-        "policy": found.goal.policy,
-        "constants": [
-            {"factor": factor, **asdict(point)}
-            for factor, point in (points.constants if points else ())
-        ],
-        "policies": [
-            {"policy": str(name), **asdict(point)}
-            for name, point in (points.policies.items() if points else ())
-        ],
-        "verdict": None if frontier is None else frontier.verdict,
-    }
-    return FrontierSerializer(answer).data

@@ -24,7 +24,6 @@ from trades.api.serializers.jobs import JobSerializer
 from trades.api.serializers.projection import (
     FrontierSerializer,
     ProjectionSerializer,
-    describe_frontier,
 )
 from trades.api.views.jobs import (
     BACKGROUND_ONLY,
@@ -36,6 +35,7 @@ from trades.booking.references import find_unknown
 from trades.enums import JobKind
 from trades.services.jobs import create_job
 from trades.sizing_calls.forecasts import measure_frontier_of, project
+from trades.sizing_calls.kept_forecasts import FRONTIER, PROJECTION, find_forecast
 
 OF_A_STRATEGY = OpenApiExample(
     "By one strategy's edge", value={"strategy_id": "momentum_001"}, request_only=True
@@ -59,18 +59,21 @@ class _Question(_AsOf):
 
 def _read(
     view: APIView, request: Request, goal_id: int, question: type[StrictSerializer]
-) -> tuple[FinancialGoal, Mapping[str, Any], datetime, datetime]:
-    """The user's goal, what is asked, as of when, and now."""
+) -> tuple[FinancialGoal, Mapping[str, Any], datetime | None, datetime]:
+    """The user's goal, what is asked, as of when (None: of what is kept), and now."""
     now = timezone.now()
     goal = _my_goal(request, goal_id)
     asked = read_body(view, question, request.query_params.dict())
     as_of = asked.get("as_of")
-    at = now if as_of is None else require_not_future("as_of", as_of, now)
-    return goal, asked, at, now
+    if as_of is not None:
+        require_not_future("as_of", as_of, now)
+    return goal, asked, as_of, now
 
 
 AS_OF = OpenApiParameter(
-    "as_of", OpenApiTypes.DATETIME, description="As of this instant; default: now."
+    "as_of",
+    OpenApiTypes.DATETIME,
+    description="Worked out as of this instant; default: what is kept, with its time.",
 )
 
 
@@ -95,11 +98,21 @@ class ProjectionView(APIView):
 
         Under the goal's own policy. Without 20 closed trades, or a deadline,
         `probability` is null and `reason` says why. Nothing is booked or decided.
+
+        Without `as_of` and `strategy_id` what is kept is answered at once, as of its
+        `as_of`. Where the portfolio has changed since, or a day has passed,
+        `out_of_date` is true and a worker makes it anew; a changed goal, and one that
+        nobody asked for in a week, is worked out at once. With either it is worked out
+        for this call.
         """
         goal, asked, at, now = _read(self, request, goal_id, _Question)
         strategy_id = _tradable(goal, asked.get("strategy_id"))
-        found = project(goal, at, strategy_id=strategy_id, now=now)
-        return Response(ProjectionSerializer(found).data)
+        if at is None and strategy_id is None:
+            answer = find_forecast(PROJECTION, goal, now)
+        else:
+            at = at or now
+            answer = project(goal, at, strategy_id=strategy_id, now=now).answer
+        return Response(ProjectionSerializer(answer).data)
 
     @extend_schema(
         request=_Question,
@@ -125,10 +138,15 @@ class FrontierView(APIView):
         """What constant sizes and every policy would come to, and a verdict in words.
 
         Up to 9 constant sizes from `min_factor` to `max_factor`, none above what the
-        edge guard allows now. Nothing is booked or decided.
+        edge guard allows now. Nothing is booked or decided. Without `as_of` what is
+        kept is answered at once, as a projection is.
         """
         goal, _, at, now = _read(self, request, goal_id, _AsOf)
-        return Response(describe_frontier(*measure_frontier_of(goal, at, now=now)))
+        if at is None:
+            answer = find_forecast(FRONTIER, goal, now)
+        else:
+            answer = measure_frontier_of(goal, at, now=now)
+        return Response(FrontierSerializer(answer).data)
 
     @extend_schema(
         request=_AsOf,

@@ -34,6 +34,7 @@ def test_a_frontier_has_constant_sizes_and_every_policy():
     assert set(given) == {
         "goal_id",
         "as_of",
+        "out_of_date",
         "reason",
         "policy",
         "constants",

@@ -25,6 +25,7 @@ AS_OF = {"as_of": "2026-03-13T00:00:00Z"}
 FIELDS = {
     "goal_id",
     "as_of",
+    "out_of_date",
     "meaning",
     "probability",
     "probability_low",

@@ -10,7 +10,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from goals.enums import PortfolioKind
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
-from trades.jobs import daily, day_turns, reconcile
+from trades.jobs import JOBS, daily, day_turns, reconcile
+from trades.jobs.job import LONG
 from trades.services import daily as day_steps
 
 CONTEXT: Any = SimpleNamespace()
@@ -81,13 +82,41 @@ def test_drift_is_logged_and_left(caplog: pytest.LogCaptureFixture) -> None:
     Portfolio.objects.filter(pk=portfolio.pk).update(equity=portfolio.equity + 1)
     for hour in range(24):
         reconcile.run(CONTEXT, hour * 3600)
+        do_blocks()
     assert len(caplog.messages) == 1
     assert f"Portfolio {portfolio.pk} has drifted" in caplog.messages[0]
     portfolio.refresh_from_db()
     before = portfolio.equity
     reconcile.run(CONTEXT, portfolio.pk % 24 * 3600)
+    do_blocks()
     portfolio.refresh_from_db()
     assert portfolio.equity == before
+
+
+def blocks() -> list[list[int]]:
+    jobs = ProcrastinateJob.objects.filter(task_name=reconcile.BLOCK, status="todo")
+    return [job.args["portfolio_ids"] for job in jobs.order_by("pk")]
+
+
+def do_blocks() -> None:
+    for keys in blocks():
+        JOBS[reconcile.BLOCK].run(CONTEXT, portfolio_ids=keys)
+    ProcrastinateJob.objects.filter(task_name=reconcile.BLOCK).delete()
+
+
+@pytest.mark.django_db
+def test_a_sample_is_reconciled_in_blocks_and_does_not_pile_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reconcile, "HOURS", 1)
+    monkeypatch.setattr(reconcile, "MOST_IN_A_RUN", 12)
+    for _ in range(12):
+        PortfolioFactory()
+    keys = list(Portfolio.objects.order_by("pk").values_list("pk", flat=True)[:12])
+    for _ in range(2):
+        reconcile.run(CONTEXT, 0)
+        assert blocks() == [keys[:5], keys[5:10], keys[10:]]
+    assert JOBS[reconcile.BLOCK].queue == LONG != JOBS["reconcile"].queue
 
 
 @pytest.mark.django_db

@@ -1,6 +1,5 @@
 """Jobs of users with real workers: seen, cancelled, killed, done by two at once."""
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -19,7 +18,6 @@ from django.conf import settings as django_settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections
 from django.utils import timezone
-from procrastinate.contrib.django import DjangoApp, app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from goals.models import Portfolio
@@ -28,14 +26,13 @@ from tests.faults import holds
 from tests.http import Trader, make_trader
 from trades.booking.reconcile import find_drift
 from trades.enums import JobKind, JobState
-from trades.jobs import register
-from trades.jobs.job import LONG
 from trades.jobs.kinds import KINDS
 from trades.jobs.kinds.base import Given, Kind
 from trades.models import Trade, TradeImport, UserJob
 from trades.services.jobs import cancel_job, create_job
+from trades.tests.jobs.worker import work
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("queue")
 
 HEADER = "external_id,symbol,side,quantity,entry_price,entry_time,exit_price,exit_time"
 ROWS = [
@@ -88,22 +85,6 @@ def ask_import(trader: Trader) -> UserJob:
         files={"file": SimpleUploadedFile("trades.csv", content)},
         now=timezone.now(),
     )
-
-
-def work() -> None:
-    """A worker in this process, until nothing waits; it starts no periodic job."""
-    asyncio.run(_work())
-
-
-async def _work() -> None:
-    connector: Any = app.connector
-    own = DjangoApp(connector=connector.get_worker_connector())
-    register(own)
-    own.periodic_registry.periodic_tasks.clear()
-    async with own.open_async():
-        await own.run_worker_async(
-            queues=[LONG], wait=False, install_signal_handlers=False
-        )
 
 
 @contextmanager

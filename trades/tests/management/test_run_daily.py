@@ -55,7 +55,9 @@ def test_the_periods_that_are_over_end_and_the_next_goals_are_written_down():
         "snapshots": Done("1 goal written down"),
         "records": Done("0 portfolios caught up"),
         "projections": Done("1 goal projected"),
+        "forecasts": Done("0 forecasts made anew"),
         "policy tables": Done("0 old tables deleted"),
+        "unasked forecasts": Done("0 forecasts deleted"),
         "sessions": Done("0 expired sessions deleted"),
     }
 
@@ -68,7 +70,9 @@ def test_twice_on_one_day_is_once():
         "snapshots": Done("0 goals written down"),
         "records": Done("0 portfolios caught up"),
         "projections": Done("0 goals projected"),
+        "forecasts": Done("0 forecasts made anew"),
         "policy tables": Done("0 old tables deleted"),
+        "unasked forecasts": Done("0 forecasts deleted"),
         "sessions": Done("0 expired sessions deleted"),
     }
     assert (FinancialGoal.objects.count(), snapshots().count()) == (4, 2)
