@@ -30,7 +30,10 @@ BEYOND = 3
 
 
 class States:
-    """The grid: nodes `step` apart in x, layers every `stride` nodes.
+    """The grid: nodes `step` apart in x, high waters every `stride` nodes.
+
+    Under a daily limit each node is an opening: a choice between two of them would be
+    that of one, with another floor.
 
     Rows are blocks of (days traded, high water, opening); each holds `width` nodes from
     its own first one up. The blocks of days traded k = 0 … n (n: as many as needed) are
@@ -109,16 +112,7 @@ class States:
         opened = int(self._node_at(question.opening, nearest=True))
         self.opening_nodes = np.array([opened])
         if rules.daily_loss is not None:
-            # Just above each floor is one: the value falls off there.
-            above = np.searchsorted(
-                self.equity, rules.floor(self.high) + TOUCH, side="right"
-            )
-            between = np.rint(np.arange(first, self.nodes - 1, apart)).astype(np.intp)
-            single = [0, self.today, opened, self.nodes - 1, *self.at_jump]
-            laid = np.concatenate([above[above < self.nodes], between, single])
-            if self.is_daily:
-                laid = np.arange(self.nodes)
-            self.opening_nodes = np.unique(laid)
+            self.opening_nodes = np.arange(self.nodes)
         self.opened = int(np.searchsorted(self.opening_nodes, opened))
         self.openings = self.equity[self.opening_nodes]
         self.openings[self.opened] = question.opening
