@@ -32,16 +32,19 @@ BEYOND = 3
 class States:
     """The grid: nodes `step` apart in x, high waters every `stride` nodes.
 
-    Under a daily limit each node is an opening: a choice between two of them would be
-    that of one, with another floor.
+    Under a daily limit each node is an opening, or one of `opened_every`: a choice
+    between two of them is that of one, with another floor.
 
     Rows are blocks of (days traded, high water, opening); each holds `width` nodes from
     its own first one up. The blocks of days traded k = 0 … n (n: as many as needed) are
     those of a day that has had a trade; then follow those of a day without, for k < n.
     """
 
-    def __init__(self, question: Question, step: float, stride: int) -> None:
+    def __init__(
+        self, question: Question, step: float, stride: int, opened_every: int = 1
+    ) -> None:
         self.question, self.step, self.stride = question, step, stride
+        self.opened_every = opened_every
         rules = question.rules
         self.days_needed = rules.min_trading_days
         self.blocks = self.days_needed + 1
@@ -112,7 +115,18 @@ class States:
         opened = int(self._node_at(question.opening, nearest=True))
         self.opening_nodes = np.array([opened])
         if rules.daily_loss is not None:
-            self.opening_nodes = np.arange(self.nodes)
+            # Just above each floor is one: the value falls off there.
+            above = np.searchsorted(
+                self.equity, rules.floor(self.high) + TOUCH, side="right"
+            )
+            every = 1 if self.is_daily else self.opened_every
+            apart = way / max(round(way / every), 1)
+            between = np.rint(np.arange(first, self.nodes - 1, apart)).astype(np.intp)
+            if every == 1:
+                between = np.arange(self.nodes)
+            single = [0, self.today, opened, self.nodes - 1, *self.at_jump]
+            laid = np.concatenate([above[above < self.nodes], between, single])
+            self.opening_nodes = np.unique(laid)
         self.opened = int(np.searchsorted(self.opening_nodes, opened))
         self.openings = self.equity[self.opening_nodes]
         self.openings[self.opened] = question.opening
