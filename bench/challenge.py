@@ -39,6 +39,12 @@ CASES: list[tuple[str, ChallengeRules, float, float]] = [
         3.0,
         1.0,
     ),
+    (
+        "an end-of-day floor and a daily limit",
+        R("end_of_day", 0.05, daily_loss=0.03),
+        3.0,
+        1.0,
+    ),
 ]
 # Trades left, and seconds.
 LIVE = [(40, 0.06), (480, 1.0), (24_000, 1.0)]

@@ -322,4 +322,4 @@ def lay(question: Question, fineness: float = 1.0) -> States:
     step = max((top - bottom) / (NODES[kind] * fineness), 1e-9)
     if goal - here >= step:
         step = (goal - here) / ceil((goal - here) / step)
-    return States(question, step, STRIDE[kind])
+    return States(question, step, STRIDE[kind], STRIDE[kind])

@@ -50,12 +50,11 @@ MOST_NODES = 4_000
 # Bytes of a policy.
 MOST_CHOICES = 1_000_000_000
 # Nodes to a typical step at the largest factor on the coarsest grid; how much finer the
-# next one is; and how many nodes layers lie apart: under a daily limit each node is an
-# opening, as a choice between two of them would be that of one, with another floor.
+# next one is; and how many nodes high waters lie apart, also under a daily limit.
 COARSEST = 6
 FINER = 0.85
 STRIDE = (4, 4, 3)
-STRIDE_DAILY = 1
+STRIDE_DAILY = 2
 # Nodes to a unit that all steps are multiples of, but for those of lowered factors, and
 # how many lie between layers; the first that there is time for is taken.
 FINEST = [(parts, 1) for parts in (16, 8, 4)]

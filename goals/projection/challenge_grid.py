@@ -25,18 +25,26 @@ from goals.projection.types import Flags, Floats, Indices
 
 # A whole number of nodes is one that is no farther off than this.
 WHOLE = 1e-6
+# Layers that are kept next to those which can be: cubics are read from four.
+BEYOND = 3
 
 
 class States:
-    """The grid: nodes `step` apart in x, layers every `stride` nodes.
+    """The grid: nodes `step` apart in x, high waters every `stride` nodes.
+
+    Under a daily limit each node is an opening, or one of `opened_every`: a choice
+    between two of them is that of one, with another floor.
 
     Rows are blocks of (days traded, high water, opening); each holds `width` nodes from
     its own first one up. The blocks of days traded k = 0 … n (n: as many as needed) are
     those of a day that has had a trade; then follow those of a day without, for k < n.
     """
 
-    def __init__(self, question: Question, step: float, stride: int) -> None:
+    def __init__(
+        self, question: Question, step: float, stride: int, opened_every: int = 1
+    ) -> None:
         self.question, self.step, self.stride = question, step, stride
+        self.opened_every = opened_every
         rules = question.rules
         self.days_needed = rules.min_trading_days
         self.blocks = self.days_needed + 1
@@ -111,11 +119,13 @@ class States:
             above = np.searchsorted(
                 self.equity, rules.floor(self.high) + TOUCH, side="right"
             )
+            every = 1 if self.is_daily else self.opened_every
+            apart = way / max(round(way / every), 1)
             between = np.rint(np.arange(first, self.nodes - 1, apart)).astype(np.intp)
+            if every == 1:
+                between = np.arange(self.nodes)
             single = [0, self.today, opened, self.nodes - 1, *self.at_jump]
             laid = np.concatenate([above[above < self.nodes], between, single])
-            if self.is_daily:
-                laid = np.arange(self.nodes)
             self.opening_nodes = np.unique(laid)
         self.opened = int(np.searchsorted(self.opening_nodes, opened))
         self.openings = self.equity[self.opening_nodes]
@@ -124,6 +134,7 @@ class States:
         daily = rules.daily_floor(self.openings)[None, :]
         self.hard = np.broadcast_to(floors, (self.high.size, self.openings.size))
         self.daily = np.broadcast_to(daily, self.hard.shape)
+        self._pair_up()
         nearest = np.maximum(floors, daily) + TOUCH
         first_node = np.searchsorted(self.equity, nearest, side="right")
         last_node = np.full(first_node.shape, self.nodes - 1)
@@ -141,9 +152,30 @@ class States:
         if self.is_daily:
             first_node = np.broadcast_to(self.opening_nodes, first_node.shape)
             last_node = first_node
-        self.first = np.minimum(first_node, self.nodes - 1)
-        self.width = max(int((last_node - self.first).max()) + 1, 1)
+        self.first = np.minimum(first_node, self.nodes - 1)[self.pairs]
+        self.width = max(int((last_node[self.pairs] - self.first).max()) + 1, 1)
         self.layers = self.first.size
+
+    def _pair_up(self) -> None:
+        """Which high waters and openings make a layer, and which one stands for others.
+
+        A day does not open above the high water, nor at the floor; but what is read
+        between layers is read from some beyond.
+        """
+        below_high = np.append(self.high_nodes[BEYOND:], np.full(BEYOND, self.nodes))
+        pairs = self.opening_nodes <= below_high[: self.high.size, None]
+        beyond = np.append(self.openings[BEYOND:], np.full(BEYOND, np.inf))
+        pairs &= beyond[: self.openings.size] > self.hard
+        pairs[0, self.opened] = True
+        pairs |= ~pairs.any(axis=1, keepdims=True)
+        self.pairs = pairs
+        # Of the others, in a row those at the floor, in a column those above.
+        layer = np.where(pairs, np.cumsum(pairs).reshape(pairs.shape) - 1, -1)
+        for row, lowest in zip(layer, pairs.argmax(axis=1), strict=True):
+            row[:lowest] = row[lowest]
+        for row, higher in zip(layer[-2::-1], layer[:0:-1], strict=True):
+            np.copyto(row, higher, where=row < 0)
+        self.layer = layer
 
     def _node_at(self, equity: float, *, nearest: bool = False) -> float:
         """The last node not above it, or the nearest; of those there are."""
@@ -153,10 +185,10 @@ class States:
     @cached_property
     def stop(self) -> Floats:
         """Where a challenge breaches, by layer; (layers,)."""
-        stop = self.hard
+        stop = self.hard[self.pairs]
         if self.question.rules.daily_on_breach == "fail":
-            stop = np.maximum(stop, self.daily)
-        return stop.reshape(-1)
+            stop = np.maximum(stop, self.daily[self.pairs])
+        return np.asarray(stop)
 
     @property
     def size(self) -> int:
@@ -166,8 +198,8 @@ class States:
         self, block: Indices, high: Indices, opening: Indices, node: Indices
     ) -> Indices:
         """Where a state is in all rows laid end to end; held at its row's ends."""
-        layer = high * self.opening_nodes.size + opening
-        column = np.clip(node - self.first[high, opening], 0, self.width - 1)
+        layer = self.layer[high, opening]
+        column = np.clip(node - self.first[layer], 0, self.width - 1)
         return np.asarray((block * self.layers + layer) * self.width + column)
 
     @property
@@ -179,12 +211,12 @@ class States:
     @cached_property
     def axes(self) -> tuple[Indices, Indices]:
         """High water and opening of each layer, shape (layers, 1)."""
-        high, opening = np.indices(self.first.shape)
-        return high.reshape(-1, 1), opening.reshape(-1, 1)
+        high, opening = np.nonzero(self.pairs)
+        return high[:, None], opening[:, None]
 
     def nodes_of_rows(self, below: int, above: int) -> Indices:
         """The nodes of each layer's row and so many next to it, (layers, …)."""
-        return self.first.reshape(-1, 1) + np.arange(-below, self.width + above)
+        return self.first[:, None] + np.arange(-below, self.width + above)
 
     @cached_property
     def seen(self) -> Seen:
@@ -211,7 +243,7 @@ class States:
         """
         if self.question.rules.headroom_share is None or self.question.days is None:
             return np.zeros(self.layers, dtype=bool)
-        return (self.hard >= self.daily).reshape(-1)
+        return np.asarray((self.hard >= self.daily)[self.pairs])
 
     @cached_property
     def at_new_high(self) -> Reader:
@@ -292,13 +324,15 @@ class States:
         levels = self.openings
         if rules.daily_loss is not None:
             opening = nearest_level(levels, seen.opening, below=layer_below)
+        layer = self.layer[high, opening]
+        high, opening = (axis[layer, 0] for axis in self.axes)
         floor, here = self.hard[high, opening], seen.floor
         if rules.daily_on_breach == "fail":
             floor = np.maximum(floor, self.daily[high, opening])
             here = np.maximum(here, seen.daily_floor)
         x = self.to_x(seen.equity) - self.to_x(here) + self.to_x(floor)
         place = (x - self.lowest) / self.step + (WHOLE if node_below else 0.5)
-        least = self.first[high, opening]
+        least = self.first[layer]
         days = np.minimum(seen.days_traded.astype(np.intp), self.days_needed)
         # At the goal there is nothing to choose, once there are days enough.
         most = np.where(days < self.days_needed, self.nodes, self.goal) - 1
@@ -331,7 +365,7 @@ class States:
         found = []
         for high, of_high in highs:
             for opening, of_opening in opened:
-                first = self.first[high, opening]
+                first = self.first[self.layer[high, opening]]
                 for node, of_node in nodes:
                     has = (node >= first) & (node < first + self.width)
                     where = self.place(

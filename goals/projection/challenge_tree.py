@@ -1,10 +1,12 @@
 """A challenge of few states, all of them: each that is in reach, by itself. Pure.
 
 Nothing is rounded, so that a level which a trade hits by a hair, and a factor lowered
-to a cap, count as what they are. States that come to the same are one.
+to a cap, count as what they are. States that come to the same are one; of a few too
+many, those closer than a small part of a step are one as well, and one stands for all.
 """
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TypeAlias
 
 import numpy as np
@@ -14,16 +16,23 @@ from goals.projection.challenge_rules import TOUCH, Question, Seen
 from goals.projection.challenge_steps import TIE
 from goals.projection.types import Flags, Floats, Indices
 
-# States that trades lead to, over all of them, with every factor and outcome.
+# States that trades lead to, over all of them, with every factor and outcome; and the
+# same where states that are close are one, by states next to equity.
 MOST_STATES = 1_000_000
+MOST_MERGED = (1_000_000, 1_000_000, 5_000_000)
 # Is a state's share of these too large so many times over, more are not looked at.
 HOPELESS = 4
-# States closer than this are one.
+# States closer than this are one; where they are too many, so many times farther each
+# time, up to this share of a step at the smallest factor.
 SAME = 1e-11
+FIRST_CLOSE, COARSER, CLOSE = 1e-6, 3.0, 1 / 40
 # Where a trade leads that ends the challenge, or after which nothing reaches the goal;
 # the states that follow it come after.
 PASS, BREACH, NOTHING, ENDS = 0, 1, 2, 3
+STAYING = [PASS, BREACH, NOTHING]
 
+LEVELS = ("equity", "high_water", "opening")
+BESIDE = sorted(product((0, -1, 1), repeat=3), key=lambda away: sum(map(abs, away)))
 Keys: TypeAlias = NDArray[np.uint64]
 
 
@@ -47,29 +56,79 @@ class Branch:
         return Branch(*(getattr(self, name)[which] for name in self.__slots__))
 
 
-def keys_of(states: Branch) -> Keys:
-    """A number for each state; equal states have the same."""
+def keys_of(
+    states: Branch, same: float = SAME, beside: tuple[int, ...] = (0, 0, 0)
+) -> Keys:
+    """A number for each state; those that are the `same` have the same.
+
+    That of states so many times `same` `beside` them, in equity, high water, opening.
+    """
     key = np.zeros(states.equity.size, dtype=np.uint64)
-    for name in ("equity", "high_water", "opening"):
-        level = np.rint(getattr(states, name) / SAME).astype(np.int64).astype(np.uint64)
-        key = (key ^ level) * np.uint64(0x9E3779B97F4A7C15)
+    for name, away in zip(LEVELS, beside, strict=True):
+        level = np.rint(getattr(states, name) / same).astype(np.int64) + away
+        key = (key ^ level.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
         key ^= key >> np.uint64(29)
     flags = states.days_traded * 4 + states.traded * 2 + states.halted
     return (key ^ flags.astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Turn:
+    """The best choices of all states in reach at one time.
+
+    By ascending keys: 0 no trade, n the n-th factor lowered to what is allowed. `at`
+    are the states where some stand for others that are closer than `same`.
+    """
+
+    keys: Keys
+    choice: Indices
+    same: float
+    at: Seen | None
+
+    def find(self, asked: Branch, seen: Seen, factors: Floats) -> tuple[Indices, Flags]:
+        """The choices of these states, and which of them are known.
+
+        Of states near to one that is known, if it ends alike by each outcome.
+        """
+        choice = np.zeros(asked.equity.size, dtype=np.intp)
+        found = np.zeros(choice.size, dtype=bool)
+        if not self.keys.size:
+            return choice, found
+        rules = seen.question.rules
+        counts = 1, int(rules.moves), int(rules.daily_loss is not None)
+        for beside in BESIDE if self.at is not None else BESIDE[:1]:
+            if any(np.greater(np.abs(beside), counts)):
+                continue
+            left = np.flatnonzero(~found)
+            if not left.size:
+                break
+            keys = keys_of(asked.take(left), self.same, beside)
+            place = np.searchsorted(self.keys, keys)
+            place = np.minimum(place, self.keys.size - 1)
+            is_known = self.keys[place] == keys
+            left, place = left[is_known], place[is_known]
+            if self.at is not None:
+                near, here = self.at.take(place), seen.take(left)
+                factor = factors[self.choice[place]]
+                its = near.ends_of(np.minimum(factor, near.cap)[:, None])
+                own = here.ends_of(np.minimum(factor, here.cap)[:, None])
+                alike = (factor == 0) | (own == its).all(axis=(0, 2))
+                left, place = left[alike], place[alike]
+            found[left], choice[left] = True, self.choice[place]
+        return choice, found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Tree:
     """The best choices of all states in reach, and what comes of them.
 
-    `chosen` by (days left, trades left): ascending keys and their choices, 0 no trade,
-    n the n-th factor lowered to what is allowed.
+    `turns` by (days left, trades left).
     """
 
     question: Question
     value: float
     breach_probability: float
-    chosen: dict[tuple[int, int], tuple[Keys, Indices]]
+    turns: dict[tuple[int, int], _Turn]
 
     def find(
         self, seen: Seen, days: Floats, trades: Floats, traded: Flags
@@ -86,16 +145,15 @@ class Tree:
             ),
             self.question,
         )
-        keys = keys_of(states)
-        choice = np.zeros(keys.size, dtype=np.intp)
-        found = np.zeros(keys.size, dtype=bool)
-        for at, (known, chosen) in self.chosen.items():
+        factors = np.append(0.0, self.question.factors)
+        choice = np.zeros(traded.size, dtype=np.intp)
+        found = np.zeros(traded.size, dtype=bool)
+        for at, turn in self.turns.items():
             asked = np.flatnonzero((days == at[0]) & (trades == at[1]))
-            if asked.size and known.size:
-                place = np.searchsorted(known, keys[asked])
-                place = np.minimum(place, known.size - 1)
-                found[asked] = known[place] == keys[asked]
-                choice[asked] = chosen[place]
+            if asked.size:
+                choice[asked], found[asked] = turn.find(
+                    states.take(asked), seen.take(asked), factors
+                )
         return choice, found
 
 
@@ -110,9 +168,9 @@ class _Step:
     useless: Flags
     stay: Indices
 
-    def end_day(self, evening: Indices) -> None:
-        """It leads to where the day's end does from there."""
-        self.to, self.stay = evening[self.to], evening[self.stay]
+    def lead_on(self, after: Indices) -> None:
+        """It leads to where these lead from there."""
+        self.to, self.stay = after[self.to], after[self.stay]
 
     def choose(
         self, chances: Floats, values: Floats, breaches: Floats
@@ -149,9 +207,18 @@ def _plain(states: Branch, question: Question) -> Branch:
 
 def grow(question: Question) -> Tree | None:
     """Solve a challenge over each state in reach; None where these are too many."""
-    days = question.days
-    if days is None:
+    if question.days is None:
         return None
+    rules = question.rules
+    extra = rules.moves + (rules.daily_loss is not None) + (rules.min_trading_days > 0)
+    farthest = question.outcomes.typical_step(float(question.factors[0])) * CLOSE
+    most = MOST_MERGED[min(extra, 2)]
+    return _grow(question, MOST_STATES) or _grow(question, most, farthest)
+
+
+def _grow(question: Question, left: int, farthest: float = 0.0) -> Tree | None:
+    """The same, of so many states; those up to `farthest` apart may be one."""
+    days = question.days or 0
     one, no = np.ones(1), np.zeros(1, dtype=bool)
     states = Branch(
         question.equity * one,
@@ -162,7 +229,7 @@ def grow(question: Question) -> Tree | None:
         no,
     )
     states = _plain(states, question)
-    each, left = question.factors.size * question.outcomes.values.size, MOST_STATES
+    each, same = question.factors.size * question.outcomes.values.size, SAME
     most, steps = question.max_factor_now, []
     times = [
         (day, trade)
@@ -172,29 +239,36 @@ def grow(question: Question) -> Tree | None:
     for trades, time in zip(range(len(times), 0, -1), times, strict=True):
         reached = states.equity.size * each
         left -= reached
-        if left < 0 or reached * (trades - 1) > HOPELESS * left:
+        if left < 0 or (not farthest and reached * (trades - 1) > HOPELESS * left):
             return None
-        step, after = _trade(question, states, most, trades - 1)
-        steps.append((time, states, step))
+        step, after = _trade(question, states, most, trades - 1, same)
+        steps.append((time, states, step, same))
         states, most = after, np.inf
         if time[1] == 1:
-            evening, states = _end_day(question, states)
-            step.end_day(evening)
+            evening, states = _end_day(question, states, same)
+            step.lead_on(evening)
+        while farthest and states.equity.size * each * (trades - 1) > left:
+            same = max(same * COARSER, FIRST_CLOSE)
+            if same > farthest:
+                return None
+            which, states = _merge(states, same)
+            step.lead_on(np.append(STAYING, ENDS + which))
     values, breaches = np.zeros((2, ENDS + states.equity.size))
     values[PASS], values[BREACH], breaches[BREACH] = 1.0, -question.stop_penalty, 1.0
-    chosen = {}
-    for time, at, step in reversed(steps):
+    turns = {}
+    for time, at, step, same in reversed(steps):
         choice, values, breaches = step.choose(
             question.outcomes.probabilities, values, breaches
         )
-        keys = keys_of(at)
+        keys = keys_of(at, same)
         order = np.argsort(keys)
-        chosen[time] = keys[order], choice[order]
-    return Tree(question, float(values[ENDS]), float(breaches[ENDS]), chosen)
+        seen = at.take(order).seen(question) if same > SAME else None
+        turns[time] = _Turn(keys[order], choice[order], same, seen)
+    return Tree(question, float(values[ENDS]), float(breaches[ENDS]), turns)
 
 
 def _trade(
-    question: Question, at: Branch, most: float, trades: int
+    question: Question, at: Branch, most: float, trades: int, same: float
 ) -> tuple[_Step, Branch]:
     """A trade at each factor from these states, and all that follows.
 
@@ -223,12 +297,13 @@ def _trade(
     on = np.flatnonzero(~ended)
     stay = np.full(at.equity.size, NOTHING)
     stays = np.flatnonzero(~question.is_lost(at.equity, trades))
-    which, merged = _merge(_join(_plain(after.take(on), question), at.take(stays)))
+    both = _join(_plain(after.take(on), question), at.take(stays))
+    which, merged = _merge(both, same)
     to[on], stay[stays] = ENDS + which[: on.size], ENDS + which[on.size :]
     return _Step(to.reshape(equity.shape), useless, stay), merged
 
 
-def _end_day(question: Question, at: Branch) -> tuple[Indices, Branch]:
+def _end_day(question: Question, at: Branch, same: float) -> tuple[Indices, Branch]:
     """Where each state is in the morning, with the ends before them, and all those."""
     water = question.rules.raise_high_water(at.high_water, at.equity, True)
     days = at.days_traded + at.traded
@@ -240,9 +315,9 @@ def _end_day(question: Question, at: Branch) -> tuple[Indices, Branch]:
     breached = (after.equity <= seen.floor + TOUCH) & ~passed
     to = np.where(passed, PASS, BREACH)
     on = np.flatnonzero(~(passed | breached))
-    which, merged = _merge(_plain(after.take(on), question))
+    which, merged = _merge(_plain(after.take(on), question), same)
     to[on] = ENDS + which
-    return np.append([PASS, BREACH, NOTHING], to), merged
+    return np.append(STAYING, to), merged
 
 
 def _join(one: Branch, other: Branch) -> Branch:
@@ -254,9 +329,9 @@ def _join(one: Branch, other: Branch) -> Branch:
     )
 
 
-def _merge(states: Branch) -> tuple[Indices, Branch]:
+def _merge(states: Branch, same: float) -> tuple[Indices, Branch]:
     """Which of the merged states each one is, and these."""
-    keys = keys_of(states)
+    keys = keys_of(states, same)
     order = np.argsort(keys)
     is_new = np.diff(keys[order], prepend=~keys[order[:1]]) != 0
     which = np.empty(keys.size, dtype=np.intp)

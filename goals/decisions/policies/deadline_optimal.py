@@ -14,7 +14,7 @@ from goals.decisions.policies.base import (
 from mastertrade.values import in_text
 from mastertrade.values.in_text import say
 
-DEADLINE_VERSION = "deadline_optimal-7"
+DEADLINE_VERSION = "deadline_optimal-8"
 
 
 def _ask(goal: PolicyInputs) -> PolicyAnswer | None:

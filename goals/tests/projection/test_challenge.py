@@ -128,6 +128,7 @@ REAL = [
         ONE,
     ),
     (R("trailing", 0.06, "start", 1.0, daily_loss=0.03), TWO),
+    (R("end_of_day", 0.05, daily_loss=0.03), TWO),
 ]
 
 
@@ -437,6 +438,77 @@ def test_a_policy_under_a_daily_limit_is_worth_what_a_finer_grid_gives() -> None
     came = evaluate_challenge(solved, *EIGHT, **asked)
     assert solved.value == pytest.approx(0.586, abs=0.003)
     assert came.probability == pytest.approx(0.586, abs=0.004)
+
+
+@pytest.mark.slow
+def test_a_high_water_and_a_day_to_look_at_leave_a_policy_worth_its_value() -> None:
+    rules = R("end_of_day", 0.05, daily_loss=0.03)
+    solved = solve_challenge(*TEN, rules=rules, risk_of="start", **LARGE)
+    came = evaluate_challenge(solved, *TEN, rules=rules, risk_of="start", **LARGE)
+    worth = came.probability - 0.2 * came.breach_probability
+    assert worth == pytest.approx(solved.value, abs=0.007)
+
+
+def halting(mode: Any, hard: float, lock: float, loss: float, of: Any) -> R:
+    return R(
+        mode,
+        hard,
+        "peak",
+        lock,
+        daily_loss=loss,
+        daily_loss_of=of,
+        daily_on_breach="halt_day",
+    )
+
+
+EVEN = ([1, -1], [0.52, 0.48])
+
+
+@pytest.mark.parametrize(
+    ("world", "factors", "days", "risk", "goal", "rules", "value"),
+    [
+        (
+            EVEN,
+            [1, 2],
+            5,
+            0.01,
+            0.07,
+            halting("trailing", 0.08, 1.0, 0.04, "start"),
+            0.46168,
+        ),
+        (
+            DICE,
+            [0.5, 1, 1.5],
+            10,
+            0.02,
+            0.03,
+            halting("end_of_day", 0.07, 1.02, 0.03, "day_start"),
+            0.76030,
+        ),
+    ],
+    ids=["+1R or -1R", "+2R or -1R"],
+)
+def test_states_too_close_to_tell_apart_are_worth_what_each_by_itself_is(
+    world: Any,
+    factors: list[float],
+    days: int,
+    risk: float,
+    goal: float,
+    rules: ChallengeRules,
+    value: float,
+) -> None:
+    """Risk of equity, 20 trades; exact recursions over millions of states."""
+    asked: dict[str, Any] = {
+        "base_risk": risk,
+        "factors": factors,
+        "goal_return": goal,
+        "days": days,
+        "trades_per_day": 20 // days,
+        "rules": rules,
+    }
+    solved = solve_challenge(*world, **asked)
+    came = evaluate_challenge(solved, *world, **asked)
+    assert (solved.value, came.probability) == pytest.approx((value, value), abs=0.001)
 
 
 def test_headroom_under_a_daily_limit_is_near_the_optimum_over_every_state() -> None:

@@ -169,7 +169,7 @@ def test_without_a_deadline_the_ladder_decides_and_says_so(policy):
 def test_a_solved_decision_is_taken_again_with_and_without_its_table():
     _, goal = funded(policy="deadline_optimal")
     row = size(goal)
-    assert row.policy_version == "deadline_optimal-7"
+    assert row.policy_version == "deadline_optimal-8"
     assert PolicyTable.objects.count() == 1
     kept = decide_again(row)
     PolicyTable.objects.all().delete()
@@ -233,7 +233,7 @@ def test_a_decision_over_twenty_goals_solves_the_deciding_one_and_two_more():
     ]
     row = size_all(portfolio)
     assert row.goal_id == others[-1].pk
-    assert row.policy_version == "deadline_optimal-7"
+    assert row.policy_version == "deadline_optimal-8"
     assert PolicyTable.objects.count() == 3
     goal_states = {one["goal_id"]: one for one in row.inputs["goals"]}
     solved = {key for key, one in goal_states.items() if one["solved"]}
