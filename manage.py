@@ -14,6 +14,10 @@ NO_SPACE = (
     "No space is left on the disk. Nothing is left half made; make room and start "
     "again."
 )
+NOT_MIGRATED = (
+    "The database lacks tables of this version. Run `python manage.py migrate`, then "
+    "start again."
+)
 
 
 def main() -> None:
@@ -21,7 +25,7 @@ def main() -> None:
     settings = "mastertrade.settings_test" if is_test else "mastertrade.settings"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
 
-    from django.db import OperationalError
+    from django.db import OperationalError, ProgrammingError
 
     from mastertrade.postgres import DatabaseUnavailable
 
@@ -38,6 +42,17 @@ def main() -> None:
             if isinstance(one, DatabaseUnavailable):
                 sys.exit(str(one))
         raise
+    except ProgrammingError:
+        if lacks_tables():
+            sys.exit(NOT_MIGRATED)
+        raise
+
+
+def lacks_tables() -> bool:
+    """Whether a migration is not applied."""
+    from mastertrade.web.health import find_pending_migrations
+
+    return bool(find_pending_migrations())
 
 
 def has_no_space(error: Exception) -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 from django.core import management
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError, connection
+from django.db.migrations.recorder import MigrationRecorder
 
 import manage
 from mastertrade.postgres import DatabaseUnavailable
@@ -69,3 +70,16 @@ def test_another_error_is_not_hidden(
 ) -> None:
     with pytest.raises(type(error), match=str(error)):
         end_of(monkeypatch, error, 10**9)
+
+
+@pytest.mark.django_db
+def test_a_database_without_tables_names_the_command_that_makes_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    missing = ProgrammingError('relation "users" does not exist')
+    with pytest.raises(ProgrammingError):  # of ours, where all are there
+        end_of(monkeypatch, missing, 10**9)
+
+    MigrationRecorder(connection).record_unapplied("goals", "0001_initial")
+
+    assert end_of(monkeypatch, missing, 10**9) == manage.NOT_MIGRATED
