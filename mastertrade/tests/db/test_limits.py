@@ -190,7 +190,7 @@ def test_an_import_may_take_long_but_waits_for_no_lock(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_page_is_503_when_the_database_is_busy() -> None:
+def test_a_page_is_503_when_the_database_is_busy(brief: Limits) -> None:
     trader = make_trader()
     browser = Client(raise_request_exception=True)
     browser.force_login(trader.user)
