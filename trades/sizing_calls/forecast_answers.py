@@ -82,6 +82,11 @@ class Answer:
         """The reason; empty without one."""
         return Text(self.reason or "", self.marks)
 
+    @property
+    def took_work(self) -> bool:
+        """Whether walks were made for it: else it is made again in no time."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectionAnswer(Answer):
@@ -106,6 +111,10 @@ class ProjectionAnswer(Answer):
     pace_line: tuple[PacePoint, ...]
     fan: tuple[FanPoint, ...]
 
+    @property
+    def took_work(self) -> bool:
+        return self.streaks is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConstantPoint(FrontierPoint):
@@ -124,6 +133,10 @@ class FrontierAnswer(Answer):
     constants: tuple[ConstantPoint, ...]
     policies: tuple[PolicyPoint, ...]
     verdict: str | None
+
+    @property
+    def took_work(self) -> bool:
+        return self.verdict is not None
 
     @property
     def frontier(self) -> GoalFrontier | None:

@@ -74,9 +74,13 @@ def find_forecast(of: Forecast[Given], goal: FinancialGoal, now: datetime) -> Gi
 
 
 def make_forecast(of: Forecast[Given], goal: FinancialGoal, now: datetime) -> Given:
-    """A new one, whatever is kept; kept in its place."""
+    """A new one in place of what is kept; kept where it took work."""
     answer = of.make(goal, now)
-    _keep(of, goal, answer)
+    if answer.took_work:
+        _keep(of, goal, answer)
+    else:
+        of_goal = GoalForecast.objects.filter(goal=goal, kind=of.kind)
+        of_goal.filter(as_of__lte=answer.as_of).delete()
     return answer
 
 

@@ -12,6 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from goals.enums import ForecastKind
 from goals.models import FinancialGoal, GoalForecast
 from goals.services.goals import cancel_goal, update_goal
+from goals.services.portfolios import record_cash_flow
 from tests.http import count_statements
 from trades.booking.mark import Mark, mark_positions
 from trades.jobs import JOBS, daily
@@ -139,6 +140,25 @@ def test_an_earlier_one_takes_no_later_ones_place() -> None:
     ask(goal, NOW + HOUR)
     make_forecast(PROJECTION, goal, NOW)
     assert ask(goal, NOW + HOUR).as_of == NOW + HOUR
+
+
+@EACH
+def test_where_nothing_can_be_projected_nothing_is_kept(of: Forecast[Any]) -> None:
+    portfolio, goal = funded()
+    ask(goal, NOW, of)
+    portfolio.refresh_from_db()
+    record_cash_flow(
+        user=portfolio.user,
+        portfolio=portfolio.pk,
+        amount=-portfolio.equity,
+        now=NOW + HOUR,
+    )
+    assert ask(goal, NOW + 2 * HOUR, of).out_of_date
+    renew(goal, NOW + 3 * HOUR)
+    assert not GoalForecast.objects.exists()
+    empty = ask(goal, NOW + 4 * HOUR, of)
+    assert (empty.as_of, empty.out_of_date) == (NOW + 4 * HOUR, False)
+    assert empty.reason is not None
 
 
 def test_a_goal_that_has_ended_is_answered_as_it_is_now() -> None:
