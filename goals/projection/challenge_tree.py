@@ -17,9 +17,9 @@ from goals.projection.challenge_steps import TIE
 from goals.projection.types import Flags, Floats, Indices
 
 # States that trades lead to, over all of them, with every factor and outcome; and the
-# same where states that are close are one, by states next to equity.
+# same where states that are close are one, with one state next to equity, and two.
 MOST_STATES = 1_000_000
-MOST_MERGED = (1_000_000, 1_000_000, 5_000_000)
+MOST_MERGED = (1_000_000, 5_000_000)
 # Is a state's share of these too large so many times over, more are not looked at.
 HOPELESS = 4
 # States closer than this are one; where they are too many, so many times farther each
@@ -211,9 +211,11 @@ def grow(question: Question) -> Tree | None:
         return None
     rules = question.rules
     extra = rules.moves + (rules.daily_loss is not None) + (rules.min_trading_days > 0)
+    exact = _grow(question, MOST_STATES)
+    if exact is not None or not extra:  # along equity alone a grid is nearer
+        return exact
     farthest = question.outcomes.typical_step(float(question.factors[0])) * CLOSE
-    most = MOST_MERGED[min(extra, 2)]
-    return _grow(question, MOST_STATES) or _grow(question, most, farthest)
+    return _grow(question, MOST_MERGED[min(extra, 2) - 1], farthest)
 
 
 def _grow(question: Question, left: int, farthest: float = 0.0) -> Tree | None:
