@@ -31,6 +31,7 @@ from tests.http import (
     make_newcomer,
     nothing_changes,
     read,
+    spaced,
 )
 from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
@@ -307,7 +308,7 @@ def test_the_home_page_shows_the_demo_apart_and_says_what_it_is(
     user = UserFactory()
     client.force_login(user)
     made = make(user, timezone.now()).portfolio
-    page = client.get(HOME).content.decode()  # nothing else has money
+    page = spaced(client.get(HOME).content.decode())  # nothing else has money
     assert "Demo: recorded daily prices" in page
     for words in ("3 %</span> by ", "22,500</span> USD by ", 'data-label="Entry"'):
         assert words in page
