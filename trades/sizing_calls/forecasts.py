@@ -461,8 +461,7 @@ def _write(portfolio_id: int, judged: list[FinancialGoal], as_of: datetime) -> i
 
 
 def _lock(portfolio_id: int) -> Portfolio:
-    locked = Portfolio.objects.select_for_update(no_key=True, of=("self",))
-    return locked.select_related("user").get(pk=portfolio_id)
+    return Portfolio.objects.locked().select_related("user").get(pk=portfolio_id)
 
 
 def _judge(
