@@ -572,10 +572,8 @@ class LimitWalk:
                 case HaltCause.HARD_DRAWDOWN:
                     self.is_halted = True
                 case HaltCause.DAILY_LOSS:
-                    self.is_day_halted, self.halts_until_resumed = (
-                        True,
-                        breach.until is None,
-                    )
+                    self.is_day_halted = True
+                    self.halts_until_resumed = breach.until is None
                 case _ if self._is_stopped(breach):
                     continue
                 case rule:
