@@ -44,7 +44,7 @@ END $$ LANGUAGE plpgsql;
 CREATE TRIGGER hold_here AFTER INSERT OR UPDATE ON trades
     FOR EACH STATEMENT EXECUTE FUNCTION hold_here({Place.TRADE_WRITTEN:d});
 CREATE TRIGGER hold_here AFTER UPDATE ON portfolios
-    FOR EACH STATEMENT EXECUTE FUNCTION hold_here({Place.BOOKED:d});
+    FOR EACH ROW EXECUTE FUNCTION hold_here({Place.BOOKED:d});
 CREATE TRIGGER hold_projected AFTER UPDATE OF projected_at ON financial_goals
     FOR EACH STATEMENT EXECUTE FUNCTION hold_here({Place.PROJECTED:d});
 CREATE TRIGGER hold_here AFTER INSERT ON goal_progress_history
