@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 CHUNK_BYTES = 1 << 18
 
@@ -29,9 +29,13 @@ def copy_out(path: Path, statement: str, values: dict[str, Any] | None = None) -
 
 
 def copy_in(path: Path, table: str) -> None:
-    r"""What psql's \copy does: the file's bytes, as they are."""
+    r"""What psql's \copy does: the file's bytes, as they are.
+
+    In a transaction: outside one the time limits of web requests hold.
+    """
     with (
         path.open("rb") as source,
+        transaction.atomic(),
         connection.cursor() as cursor,
         cursor.copy(f"COPY {table} FROM STDIN") as copy,
     ):
