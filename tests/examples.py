@@ -26,11 +26,14 @@ def crossed(
 ) -> pytest.MarkDecorator:
     """Parametrize by every combination of a test that costs much.
 
-    `make test` runs as few as hold each value once, `make slow` the others.
+    `make test` runs as few as hold each value once, `make slow` the others; in CI
+    every third of these.
     """
     each = [list(one) for one in values]
     longest = max(map(len, each))
     first = {tuple(n % len(one) for one in each) for n in range(longest)}
+    every = list(product(*(range(len(one)) for one in each)))
+    others = fewer([places for places in every if places not in first])
     return pytest.mark.parametrize(
         names,
         [
@@ -38,7 +41,8 @@ def crossed(
                 *(one[place] for one, place in zip(each, places, strict=True)),
                 marks=() if places in first else pytest.mark.slow,
             )
-            for places in product(*(range(len(one)) for one in each))
+            for places in every
+            if places in first or places in others
         ],
         ids=ids,
     )

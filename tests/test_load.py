@@ -10,12 +10,14 @@ from tests.faults.stand import NOT_OURS, ROOT
 
 SMALL = {
     "--seconds": "1",
-    "--trades": "1000",
+    "--warm-up": "0",
+    "--trades": "100",
     "--portfolios": "3",
     "--processes": "1",
     "--fills": "100",
     "--rate": "10",
-    "--rates": "2",
+    "--rates": "1",
+    "--jobs": "1",
 }
 
 
@@ -36,7 +38,7 @@ def test_a_small_load_is_measured_and_reported_as_the_page_has_it() -> None:
     loads = {row[0]: row for row in rows}
     for load in (
         "| 3 portfolios",
-        "| one portfolio of 1,000 trades",
+        "| one portfolio of 100 trades",
         "| 1 web process",
         "| raising the rate",
         "| half the knee",

@@ -20,6 +20,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
     parser.add_argument("--seconds", type=float, default=15.0, help="of each load (15)")
     parser.add_argument(
+        "--warm-up", type=float, default=2.0, help="before each, not counted (2)"
+    )
+    parser.add_argument(
         "--trades", type=int, default=TRADES[-1], help="of the largest portfolio"
     )
     parser.add_argument(
@@ -44,6 +47,9 @@ def main() -> int:
         "--rates", type=int, default=24, help="that are tried at most (24)"
     )
     parser.add_argument(
+        "--jobs", type=int, default=40, help="that the workers share (40)"
+    )
+    parser.add_argument(
         "--write", type=Path, metavar="FILE", help="put the tables into this page"
     )
     given = parser.parse_args()
@@ -65,12 +71,14 @@ def figures(given: argparse.Namespace, console: Console) -> str:
 
     options = Options(
         seconds=given.seconds,
+        warm_up=given.warm_up,
         trades=_up_to(TRADES, given.trades),
         portfolios=_up_to(PORTFOLIOS, given.portfolios),
         processes=_up_to(PROCESSES, given.processes),
         fills=given.fills,
         rate=given.rate,
         rates=given.rates,
+        jobs=given.jobs,
     )
     busy = os.getloadavg()[0]
     begun = f"Load of the machine when it began: {busy:.1f}."

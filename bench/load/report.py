@@ -7,7 +7,6 @@ from bench.load.seeding import TRADES_EACH
 from bench.load.stages import (
     ANSWERED,
     FIRST_RATE,
-    JOBS,
     LEAVES,
     MOST_REFUSED,
     STEP,
@@ -32,7 +31,7 @@ def as_markdown(found: Found) -> str:
             ],
         ),
         _table(
-            ("workers", f"jobs a second, of {JOBS}"),
+            ("workers", f"jobs a second, of {found.asked}"),
             [(number, f"{rate:.1f}") for number, rate in found.jobs.items()],
         ),
         _table(

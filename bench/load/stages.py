@@ -30,7 +30,7 @@ from bench.load.seeding import (
     make_account,
     make_template,
 )
-from bench.load.site import serving
+from bench.load.site import Site, serving
 from bench.people import STRATEGY, make_trader, vacuum
 from bench.web import ask
 from trades.models import UserJob
@@ -39,12 +39,10 @@ from trades.services.jobs import cancel_job
 # Bots at once, each at a portfolio of its own where there are so many.
 BOTS = 200
 USUAL_WEB = 2
-JOBS = 40
 # The rates, each so many times the one before, until p95 of a size is so many times
 # that of the first, fewer are answered in time, or more is refused. The knee is the
 # last one before.
 FIRST_RATE, STEP, LEAVES, ANSWERED, MOST_REFUSED = 10.0, 1.25, 4.0, 0.75, 0.01
-WARM_UP = 2.0
 PROJECTED = 20
 LONGEST_IMPORT = 300.0
 
@@ -52,12 +50,14 @@ LONGEST_IMPORT = 300.0
 @dataclass(frozen=True, slots=True)
 class Options:
     seconds: float
+    warm_up: float
     trades: tuple[int, ...]
     portfolios: tuple[int, ...]
     processes: tuple[int, ...]
     fills: int
     rate: float
     rates: int
+    jobs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class Found:
     knee: float = 0.0
     cpu: list[float] = field(default_factory=list)
     costs: list[Cost] = field(default_factory=list)
+    asked: int = 0
     jobs: dict[int, float] = field(default_factory=dict)
     day_seconds: float = 0.0
     sizes: list[tuple[str, int, float]] = field(default_factory=list)
@@ -100,10 +101,10 @@ class Run:
         hold_daily()
         make_template()
         operator = cookie_of(TEMPLATE)
-        self._grow_portfolios(operator)
-        self._grow_trades(operator)
-        many = _accounts(self.options.portfolios[-1])
         with serving(web=USUAL_WEB) as site:
+            self._grow_portfolios(site, operator)
+            self._grow_trades(site)
+            many = _accounts(self.options.portfolios[-1])
             crowd = Crowd(site, many, operator)
             self._find_knee(crowd)
             self._import_next_to(crowd)
@@ -119,8 +120,9 @@ class Run:
 
     def _load(self, what: str, crowd: Crowd, rate: float) -> Load:
         self.show(f"{what}, {rate:.0f} requests a second")
-        end = WARM_UP + self.options.seconds
-        times = crowd.run(rate, until=lambda at: at >= end, warm_up=WARM_UP)
+        warm_up = self.options.warm_up
+        end = warm_up + self.options.seconds
+        times = crowd.run(rate, until=lambda at: at >= end, warm_up=warm_up)
         return self._note(Load(what, rate, times))
 
     def _note(self, load: Load) -> Load:
@@ -133,20 +135,19 @@ class Run:
             self.note(f"refused: {len(load.times.refused)}, as {refusal}")
         return load
 
-    def _grow_portfolios(self, operator: str) -> None:
+    def _grow_portfolios(self, site: Site, operator: str) -> None:
         there = 1
-        with serving(web=USUAL_WEB) as site:
-            for number in self.options.portfolios:
-                self.show(f"making {number:,} portfolios")
-                if number > there:
-                    copy_template(there, number - 1)
-                    there = number
-                    vacuum("users", *TABLES)
-                crowd = Crowd(site, _accounts(number), operator)
-                what = f"{number:,} portfolio{'s' if number > 1 else ''}"
-                self.found.growth.append(self._load(what, crowd, self.options.rate))
+        for number in self.options.portfolios:
+            self.show(f"making {number:,} portfolios")
+            if number > there:
+                copy_template(there, number - 1)
+                there = number
+                vacuum("users", *TABLES)
+            crowd = Crowd(site, _accounts(number), operator)
+            what = f"{number:,} portfolio{'s' if number > 1 else ''}"
+            self.found.growth.append(self._load(what, crowd, self.options.rate))
 
-    def _grow_trades(self, operator: str) -> None:
+    def _grow_trades(self, site: Site) -> None:
         heavy: dict[int, tuple[Account, str]] = {}
         for number in self.options.trades:
             self.show(f"making a portfolio of {number:,} trades")
@@ -154,11 +155,10 @@ class Run:
             make_account(name, number)
             heavy[number] = account_of(name), cookie_of(name)
             self.found.costs += measure_costs(heavy[number][0], number)
-        with serving(web=USUAL_WEB) as site:
-            for number, (account, cookie) in heavy.items():
-                crowd = Crowd(site, [account], cookie)
-                what = f"one portfolio of {number:,} trades"
-                self.found.growth.append(self._load(what, crowd, self.options.rate))
+        for number, (account, cookie) in heavy.items():
+            crowd = Crowd(site, [account], cookie)
+            what = f"one portfolio of {number:,} trades"
+            self.found.growth.append(self._load(what, crowd, self.options.rate))
 
     def _change_web(self, accounts: list[Account], operator: str) -> None:
         """At the knee of two."""
@@ -220,10 +220,11 @@ class Run:
         return UserJob.objects.filter(user_id="filling").latest("job_id")
 
     def _change_workers(self, accounts: list[Account]) -> None:
+        jobs = self.found.asked = self.options.jobs
         for number in self.options.processes:
-            self.show(f"{number} worker{'s' if number > 1 else ''}: {JOBS} jobs")
+            self.show(f"{number} worker{'s' if number > 1 else ''}: {jobs} jobs")
             with serving(web=USUAL_WEB, workers=number) as site:
-                self.found.jobs[number] = measure_jobs(site.port, accounts, JOBS)
+                self.found.jobs[number] = measure_jobs(site.port, accounts, jobs)
 
 
 def _accounts(portfolios: int) -> list[Account]:

@@ -90,6 +90,7 @@ from goals.services.goals import CHANGEABLE, EARLIEST_DATE, LATEST_DATE, PRIORIT
 from goals.services.portfolio_settings import COUNTS, LARGEST_COUNT, SHARES, WORDS
 from goals.services.rollover import MOST_IN_A_RUN, OLD_NEWS
 from mastertrade.site.metrics import MEASURES
+from mastertrade.test_runner import read_label
 from mastertrade.values import money
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.validation import EARLIEST_YEAR
@@ -692,6 +693,14 @@ def test_make_targets_that_a_page_names_exist(page: Path) -> None:
     for command in re.findall(r"(?:^|`)make ([^`#\n]+)", read(page), re.MULTILINE):
         wanted = {name for name in command.split() if "=" not in name}
         assert wanted <= targets, f"make {command}"
+
+
+def test_the_parts_of_the_suite_that_the_readme_runs_exist() -> None:
+    commands = r"^(?:pytest|python manage\.py test) (\S+)"
+    parts = re.findall(commands, read(ROOT / "README.md"), re.MULTILINE)
+    assert len(parts) == 3
+    for part in map(read_label, parts):
+        assert (ROOT / part).exists(), part
 
 
 def slug(heading: str) -> str:

@@ -45,42 +45,33 @@ def show_the_demo(trader: Trader) -> None:
     trader.ids.update(portfolio_id=portfolio.pk, goal_id=goal.pk, trade_id=trade.pk)
 
 
-def test_every_page_is_accessible_and_loads_from_this_site_alone(
-    page: Page, trader: Trader, complaints: list[str], live_server
-) -> None:
-    sign_in_by_cookie(page.context, trader.user, live_server.url)
-    violations: dict[str, list[str]] = {}
-    addresses = pages_of(trader)
-    with foreign_requests(page, live_server.url) as foreign:
-        for address in addresses:
-            page.goto(address)
-            if serious := serious_violations(page):
-                violations[address] = serious
-    assert len(addresses) > 5
-    assert violations == {}
-    assert foreign == []
-    assert complaints == []
-
-
-def test_no_page_is_wider_than_its_screen_or_complains_in_either_theme(
+def test_no_page_is_wider_than_its_screen_inaccessible_or_loads_from_elsewhere(
     page: Page, trader: Trader, complaints: list[str], live_server
 ) -> None:
     """With MASTERTRADE_SCREENSHOTS=DIR a picture of each is left there."""
     sign_in_by_cookie(page.context, trader.user, live_server.url)
+    violations: dict[str, list[str]] = {}
     wide = []
-    for address in [*pages_of(trader), "/nothing/"]:
-        page.goto(address)
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": HEIGHT})
-            for theme in THEMES if PICTURES else ("light",):
-                page.emulate_media(color_scheme=theme)
-                if PICTURES:
-                    name = address.strip("/").replace("/", "-") or "today"
-                    target = Path(PICTURES) / f"{name}-{width}-{theme}.png"
-                    page.screenshot(path=target, full_page=True)
-            if page.evaluate(WIDER_THAN_THE_SCREEN):
-                wide.append((address, width))
+    addresses = pages_of(trader)
+    with foreign_requests(page, live_server.url) as foreign:
+        for address in [*addresses, "/nothing/"]:
+            page.goto(address)
+            if serious := serious_violations(page):
+                violations[address] = serious
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": HEIGHT})
+                for theme in THEMES if PICTURES else ("light",):
+                    page.emulate_media(color_scheme=theme)
+                    if PICTURES:
+                        name = address.strip("/").replace("/", "-") or "today"
+                        target = Path(PICTURES) / f"{name}-{width}-{theme}.png"
+                        page.screenshot(path=target, full_page=True)
+                if page.evaluate(WIDER_THAN_THE_SCREEN):
+                    wide.append((address, width))
+    assert len(addresses) > 5
+    assert violations == {}
     assert wide == []
+    assert foreign == []
     assert [one for one in complaints if "404" not in one] == []
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from bench import edge_guard
 from bench.edge_guard import SHAPES as SHAPES_OF_BENCH
 from bench.edge_guard import SYMMETRIC, count_passed
 from goals.decisions.guards.edge import guard_edge
@@ -89,3 +90,10 @@ def test_at_most_24_percent_pass_without_an_edge_whatever_the_shape(shape):
     if shape in SYMMETRIC:
         for passed in count_passed(draw, 0.1, 20_000).values():
             assert passed.bound - passed.guard <= 3
+
+
+def test_the_benchmark_has_a_row_for_each_shape_and_what_is_lost(monkeypatch):
+    monkeypatch.setattr(edge_guard, "RECORDS", 500)
+    rows = edge_guard.measure()
+    counts, asked = len(edge_guard.COUNTS), len(SHAPES_OF_BENCH) + 1
+    assert len(rows) == len(SHAPES_OF_BENCH) * counts + len(SYMMETRIC) + asked

@@ -312,15 +312,15 @@ def test_a_record_of_the_past_walks_no_more_trades_than_a_block_has(
     """Wherever in the ledger that was, however its sums came to be stored."""
     monkeypatch.setattr(records, "MOST_IN_BLOCK", 4)
     portfolio = PortfolioFactory()
-    for hour in range(19):
+    for hour in range(11):
         book_profit(portfolio, Decimal(hour * 7 % 5 - 2), at=at(hour))
         if not at_once:
             record_of(portfolio)
-    assert record_of(portfolio).trades == 19
+    assert record_of(portfolio).trades == 11
     kept = Kept.objects.filter(strategy_id="").order_by("block")
-    assert list(kept.values_list("trades", flat=True)) == [4, 4, 4, 4, 3]
+    assert list(kept.values_list("trades", flat=True)) == [4, 4, 3]
 
-    for hour in range(18):
+    for hour in range(10):
         assert record_of(portfolio, at(hour)).trades == hour + 1
         assert rows_walked(portfolio, at(hour)) == (hour + 1) % 4
 

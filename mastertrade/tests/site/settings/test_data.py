@@ -188,8 +188,8 @@ def test_the_export_holds_a_constant_number_of_rows_in_memory() -> None:
         return peak
 
     book_profit(PortfolioFactory(), Decimal(5))  # a day to copy
-    first = peak_with(2000)
-    assert peak_with(8000) < 1.3 * first
+    first = peak_with(1200)
+    assert peak_with(2400) < 1.3 * first
 
 
 def test_the_download_takes_a_post_of_the_page(client: Client) -> None:
