@@ -28,8 +28,8 @@ from mastertrade.site.service_forms import (
 from mastertrade.site.shell import page
 from mastertrade.site.today import say_done
 from mastertrade.site.wording import waiting_words
-from trades.sizing_calls.forecasts import is_projectable, refresh_projections
 from trades.sizing_calls.limits import measure_limits
+from trades.sizing_calls.stored_chances import is_projectable, refresh_projections
 
 
 @dataclass(frozen=True, slots=True)

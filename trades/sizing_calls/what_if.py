@@ -48,6 +48,7 @@ from mastertrade.db.transactions import snapshot
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import HUNDRED, MONEY, ONE, ZERO, exactly, round_to
 from trades.sizing_calls.forecasts import policy_of
+from trades.sizing_calls.projection import Asked
 from trades.sizing_calls.records import load_sample
 from trades.sizing_calls.trade_frequency import load_trades_per_day
 
@@ -328,8 +329,9 @@ def _look(
         opening=_opening(state),
         trades_per_day=known.per_day,
     )
-    policy = policy_of(goal, path, edge, left, barrier, now, rough=rough)
     dispersion = dispersion_in(known.sample, days, now)
+    asked = Asked(edge, path, left, days, barrier, dispersion)
+    policy = policy_of(goal, asked, now, rough=rough)
     choose, chances, probability = policy.as_function(), None, None
     if not rough:
         chances = measure_chances(

@@ -261,6 +261,23 @@ def test_a_job_makes_both_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 # What it costs
 
 
+def test_a_goal_whose_two_are_made_anew_is_projected_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, goal = funded()
+    for of in FORECASTS:
+        ask(goal, NOW, of)
+    projected = []
+
+    def count(*asked: Any) -> Any:
+        projected.append(asked)
+        return project(*asked)
+
+    monkeypatch.setattr(kept_forecasts, "project", count)
+    assert renew(goal, NOW + 2 * DAY) == len(FORECASTS) == 2
+    assert len(projected) == 1
+
+
 def test_what_is_kept_is_answered_in_three_statements_whatever_was_traded() -> None:
     counted = []
     for trades in (20, 28):
