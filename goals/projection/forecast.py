@@ -17,8 +17,8 @@ from goals.projection.edge import Edge
 from goals.projection.evaluate import (
     Policy,
     Stop,
+    as_barrier,
     as_function,
-    barrier_of,
     level_of,
 )
 from goals.projection.grouping import MOST_SINGLE, sum_of
@@ -73,7 +73,7 @@ class Projection:
     unreachable_reason: str | None
 
 
-def project(
+def project_policy(
     edge: Edge,
     policy: Policy,
     *,
@@ -137,7 +137,7 @@ def measure_chance(
         nearer=edge.nearer,
     )
     few = expected <= MOST_SINGLE
-    has_days = barrier_of(stop_loss).daily_loss is not None
+    has_days = as_barrier(stop_loss).daily_loss is not None
     roughly = reads_time and expected > MANY_EXPECTED
     point = walked.chance(
         edge.tilted(edge.shrunk_mean),

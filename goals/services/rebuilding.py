@@ -145,7 +145,7 @@ def rebuild_ledger(
         rebuilt.goals,
         rows,
         now,
-        also=CARRYING,
+        also=CARRY_REBUILT,
         parameters=_carried_columns(portfolio, rebuilt),
     )
     since_at = None if rebuilt.first is None else portfolio.part_start(rebuilt.first)
@@ -360,7 +360,7 @@ def _last_moment(goal: FinancialGoal, rebuilt: Rebuilt) -> datetime:
 
 # From one day on what flows bought and what flows and closes did to what trades carry.
 # Flows that are void or find nothing open any more change nothing.
-CARRYING = """, told AS (
+CARRY_REBUILT = """, told AS (
     SELECT * FROM unnest(
         %(flow_ids)s::bigint[], %(closed_ids)s::bigint[], %(trade_ids)s::bigint[],
         %(changes)s::numeric[]) AS m(cash_flow_id, closed_trade_id, trade_id, change)

@@ -121,7 +121,7 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
 
 @require_POST
 @page
-def project(request: HttpRequest, portfolio_id: int) -> HttpResponse:
+def project_portfolio(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """Project a portfolio's goals where one is not yet, as the daily run does."""
     portfolio = choose_or_404(cast(User, request.user), portfolio_id)
     now = timezone.now()

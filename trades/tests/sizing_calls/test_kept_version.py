@@ -1,4 +1,4 @@
-"""What is kept is of a version: of each the figures of one goal, as it answered them."""
+"""What is kept is of a version: the figures of one goal, as each answered them."""
 
 import json
 from datetime import timedelta
