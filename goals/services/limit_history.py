@@ -62,7 +62,7 @@ def read_history(portfolio: Portfolio, until: datetime | None = None) -> LimitHi
 
 def _unchanged(portfolio: Portfolio) -> Changed:
     limits, opened = portfolio.limits, open_account(portfolio.opening_balance)
-    reference = first_reference(limits, opened, None)
+    reference = first_reference(limits, opened)
     return Changed(portfolio.created_at, 0, limits, reference)
 
 

@@ -178,7 +178,7 @@ def walk_day(portfolio: Portfolio, at: datetime) -> DayFigures:
     history, day = read_history(portfolio, at), portfolio.trading_day(at)
     account = _account_before(portfolio, day)
     limits = history.limits_at(portfolio.day_start(day) - MICROSECOND)
-    begin = Begin(day, account, limits, first_reference(limits, account, None))
+    begin = Begin(day, account, limits, first_reference(limits, account))
     events = LimitEvents(portfolio, history, begin, at, finds=True)
     walk = _walk_within(begin, day, events)
     if walk is None:

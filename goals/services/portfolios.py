@@ -167,7 +167,7 @@ def _open(portfolio: Portfolio) -> None:
     """Begin with the opening balance: its figures, and what the floor is below."""
     opened = open_account(portfolio.opening_balance)
     portfolio.apply_figures(opened)
-    apply_reference(portfolio, first_reference(portfolio.limits, opened, None))
+    apply_reference(portfolio, first_reference(portfolio.limits, opened))
 
 
 def _change_limits(
