@@ -40,9 +40,7 @@ def measure() -> Iterator[Row]:
         yield _row_of_streaks(follows)
 
 
-def draw_days(
-    generator: np.random.Generator, correlation: float, days: int
-) -> Floats:
+def draw_days(generator: np.random.Generator, correlation: float, days: int) -> Floats:
     """Growths of `days` days with `EACH` trades, normal, of deviation 1 R."""
     common = generator.normal(0, correlation**0.5, (days, 1))
     own = generator.normal(0, (1 - correlation) ** 0.5, (days, EACH))
