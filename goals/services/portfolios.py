@@ -423,12 +423,12 @@ WITH flow AS (
     VALUES (%(portfolio_id)s, %(amount)s, %(flowed_at)s, %(external_id)s, %(digest)s,
             %(created_at)s, %(created_by)s, '', '')
     RETURNING cash_flow_id, ledger_key
-), told AS (
+), given AS (
     SELECT * FROM unnest(
         %(trade_ids)s::bigint[], %(quantities)s::numeric[], %(open_pnls)s::numeric[]
     ) AS m(trade_id, quantity, open_pnl)
 ), valued AS (
-    SELECT * FROM told
+    SELECT * FROM given
     UNION ALL
     SELECT v.* FROM flow CROSS JOIN LATERAL valued_trades(
         %(portfolio_id)s::bigint, %(flowed_at)s::timestamptz, flow.ledger_key) v
