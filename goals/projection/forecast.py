@@ -103,7 +103,7 @@ def project_policy(
         low=found.low,
         high=found.high,
         # The next trade is one of those left, so sizing it asks about one at least.
-        unreachable_reason=is_unreachable(
+        unreachable_reason=why_unreachable(
             edge,
             trades_left=_at_least_one(trades_left),
             goal_return=goal_return,
@@ -170,7 +170,7 @@ def expected_trades(trades_left: TradesLeft | int) -> float:
     return trades_left
 
 
-def is_unreachable(
+def why_unreachable(
     edge: Edge,
     *,
     trades_left: TradesLeft | int,

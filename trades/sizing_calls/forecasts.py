@@ -168,19 +168,12 @@ def _find_certain(
 
 
 @atomic
-def measure_frontier_of(
-    goal: FinancialGoal, as_of: datetime, *, now: datetime | None = None
-) -> FrontierAnswer:
+def frontier_of(found: GoalProjection) -> FrontierAnswer:
     """What sizes and policies would come to; without points its `reason` says why.
 
     While trading is halted the points are those if it were resumed now, and `reason`
     says so. Writes nothing but a solved table, for the next call.
     """
-    return frontier_of(project(goal, as_of, now=now))
-
-
-def frontier_of(found: GoalProjection) -> FrontierAnswer:
-    """The same of a goal that is projected already."""
     goal, asked, policy, frontier = found.goal, found.asked, found.policy, None
     if asked is not None and policy is not None:
         frontier = measure_goal_frontier(

@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce
 
 from goals.enums import GoalStatus, PortfolioKind
 from goals.models import FinancialGoal, Portfolio, TradingHalt
-from goals.projection.forecast import is_unreachable
+from goals.projection.forecast import why_unreachable
 from goals.projection.goal_projection import Chances, measure_chances
 from goals.services.alerting import Occasion, alert_goals, standing
 from goals.services.goals import PROJECTED_BY
@@ -178,7 +178,7 @@ def _judge(
     if asked is None:
         return chances, certain.unreachable is not None
     # Halted: whether it were reachable if trading resumed.
-    why = is_unreachable(
+    why = why_unreachable(
         asked.edge,
         trades_left=forecast.measure_left(asked.days_left, as_of),
         goal_return=float(asked.path.goal_return),

@@ -9,9 +9,9 @@ from goals.projection.edge import Edge, estimate_edge
 from goals.projection.evaluate import evaluate_policy
 from goals.projection.forecast import (
     fan,
-    is_unreachable,
     project_policy,
     required_growth,
+    why_unreachable,
 )
 from goals.projection.mixture import Walked
 from goals.projection.suggestions import suggest
@@ -85,7 +85,7 @@ def test_the_probability_is_that_of_the_policy() -> None:
 
 def test_a_goal_that_the_best_trades_cannot_bring_is_unreachable() -> None:
     edge = make_edge()
-    reason = is_unreachable(edge, trades_left=3, goal_return=0.1, max_factor=1.3)
+    reason = why_unreachable(edge, trades_left=3, goal_return=0.1, max_factor=1.3)
     assert reason is not None
     assert "3 trades like the best" in reason
     # Three of 2 % at factor 1.3 make 8.0 %.
@@ -93,7 +93,7 @@ def test_a_goal_that_the_best_trades_cannot_bring_is_unreachable() -> None:
 
 
 def test_a_goal_far_above_the_band_is_unreachable() -> None:
-    reason = is_unreachable(make_edge(), trades_left=60, goal_return=0.9)
+    reason = why_unreachable(make_edge(), trades_left=60, goal_return=0.9)
     assert reason is not None
     assert reason.endswith(" %, below 5 %")
     found = project_policy(make_edge(), 1.0, trades_left=60, goal_return=0.9)
@@ -114,7 +114,7 @@ def test_an_upper_end_below_the_limit_is_shown_below_it_and_never_as_zero(
     probability: float, shown: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Walked, "chance", lambda *_, **__: probability)
-    reason = is_unreachable(make_edge(), trades_left=60, goal_return=0.9)
+    reason = why_unreachable(make_edge(), trades_left=60, goal_return=0.9)
     assert reason is not None
     assert reason.endswith(f"the probability is {shown}")
 
@@ -127,8 +127,8 @@ def test_a_goal_within_reach_is_not_looked_at_any_closer(
 
     monkeypatch.setattr(Walked, "chance", refuse)
     edge = make_edge()
-    assert is_unreachable(edge, trades_left=60, goal_return=0.05) is None
-    assert is_unreachable(edge, trades_left=0, goal_return=0.1, equity=1.1) is None
+    assert why_unreachable(edge, trades_left=60, goal_return=0.05) is None
+    assert why_unreachable(edge, trades_left=0, goal_return=0.1, equity=1.1) is None
 
 
 def test_required_growth() -> None:

@@ -18,7 +18,7 @@ from trades.booking.mark import Mark, mark_positions
 from trades.jobs import JOBS, daily
 from trades.services.daily import forget_unasked, project_goals, renew_kept
 from trades.sizing_calls import kept_forecasts
-from trades.sizing_calls.forecasts import measure_frontier_of, project
+from trades.sizing_calls.forecasts import frontier_of, project
 from trades.sizing_calls.kept_forecasts import (
     FORECASTS,
     FRONTIER,
@@ -68,7 +68,7 @@ def test_what_is_kept_is_the_answer_as_of_its_time(of: Forecast[Any]) -> None:
         first
         == {
             ForecastKind.PROJECTION: lambda: project(goal, NOW, now=NOW).answer,
-            ForecastKind.FRONTIER: lambda: measure_frontier_of(goal, NOW, now=NOW),
+            ForecastKind.FRONTIER: lambda: frontier_of(project(goal, NOW, now=NOW)),
         }[of.kind]()
     )
 
