@@ -48,7 +48,7 @@ def print_summary(console: Console, report: ReplayReport) -> None:
         if run.halted_at is not None
     ]
     if halted:
-        names = listed_briefly(halted)
+        names = listed_briefly(halted, MOST_NAMES)
         console.print(Text(f"Ends halted, and traded no more: {names}.", "yellow"))
     for item in ranked:
         for run in item.runs:

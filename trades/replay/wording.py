@@ -130,7 +130,7 @@ def title_of(report: ReplayReport) -> str:
     """What was replayed: the prices, the years, the goal and its policy."""
     first = report.instruments[0]
     names = [item.symbol for item in report.instruments]
-    symbols = listed_briefly(names)
+    symbols = listed_briefly(names, MOST_NAMES)
     years = sorted(
         {at.year for item in report.instruments for at in (item.first_at, item.last_at)}
     )
@@ -303,10 +303,10 @@ def _days(count: int) -> str:
     return f"{count:,} day{'' if count == 1 else 's'}"
 
 
-def listed_briefly(items: Sequence[str]) -> str:
+def listed_briefly(items: Sequence[str], most: int) -> str:
     """The first of them, and how many more: one, two and 28 more."""
-    more = len(items) - MOST_NAMES
-    return _listed([*items[:MOST_NAMES], f"{more} more"] if more > 1 else items)
+    more = len(items) - most
+    return _listed([*items[:most], f"{more} more"] if more > 1 else items)
 
 
 def _listed(items: Sequence[str]) -> str:
