@@ -40,12 +40,10 @@ def measure() -> Iterator[Row]:
         yield _row_of_streaks(follows)
 
 
-def draw_days(
-    generator: np.random.Generator, correlation: float, days: int, each: int = EACH
-) -> Floats:
-    """Growths of `days` days with `each` trades, normal, of deviation 1 R."""
+def draw_days(generator: np.random.Generator, correlation: float, days: int) -> Floats:
+    """Growths of `days` days with `EACH` trades, normal, of deviation 1 R."""
     common = generator.normal(0, correlation**0.5, (days, 1))
-    own = generator.normal(0, (1 - correlation) ** 0.5, (days, each))
+    own = generator.normal(0, (1 - correlation) ** 0.5, (days, EACH))
     return RISK * (EDGE + common + own)
 
 

@@ -11,7 +11,7 @@ from bench.timing import Pair, in_turn, show, timed
 from goals.projection.deadline import solve_deadline_policy
 from goals.projection.edge import estimate_edge
 from goals.projection.evaluate import evaluate_policy
-from goals.projection.forecast import project
+from goals.projection.forecast import project_policy
 from goals.projection.simulation import simulate_policy
 
 FACTORS = np.linspace(0.3, 1.5, 25)
@@ -81,7 +81,7 @@ def _projecting() -> Pair:
     generator = np.random.default_rng(1)
     edge = estimate_edge(generator.normal(0.002, 0.01, 300))
     assert edge is not None
-    ours = partial(project, edge, 1.0, trades_left=100, goal_return=GOAL)
+    ours = partial(project_policy, edge, 1.0, trades_left=100, goal_return=GOAL)
     return _beside(ours, 300, (2, edge.growths.size), NODES)
 
 

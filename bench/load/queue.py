@@ -14,7 +14,7 @@ from mastertrade.db.queue import defer, drop_waiting
 from trades.jobs import daily
 from trades.models import UserJob
 from trades.models.user_jobs import ENDED
-from trades.sizing_calls.forecasts import refresh_projections
+from trades.sizing_calls.stored_chances import refresh_projections
 
 JOB = {"case": "modest-edge", "trades": 10, "paths": 2000}
 LONGEST = 120.0

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes  # noqa: E402
 
 from goals.projection.deadline import solve_deadline_policy  # noqa: E402
 from goals.projection.edge import Edge, estimate_edge  # noqa: E402
-from goals.projection.forecast import fan, project  # noqa: E402
+from goals.projection.forecast import fan, project_policy  # noqa: E402
 
 GOAL, STOP, TRADES = 0.05, 0.1, 60
 FACTORS = np.linspace(0.5, 1.3, 25)
@@ -52,7 +52,7 @@ def main() -> None:
 def draw_chances(axes: Axes, edge: Edge) -> None:
     trades = np.arange(5, 121, 5)
     found = [
-        project(edge, 1.0, trades_left=n, goal_return=GOAL, stop_loss=STOP)
+        project_policy(edge, 1.0, trades_left=n, goal_return=GOAL, stop_loss=STOP)
         for n in trades.tolist()
     ]
     low, high = [p.low * 100 for p in found], [p.high * 100 for p in found]

@@ -224,14 +224,12 @@ def value_of_units(floor_in: FloorIn, account: Account, unit_value: Decimal) -> 
     return round_to(round_to(unit_value * account.units, MONEY), UNIT_VALUE)
 
 
-def first_reference(
-    limits: Limits, account: Account, at: datetime | None
-) -> FloorReference:
-    """The reference of a run of units that begins with this account."""
+def first_reference(limits: Limits, account: Account) -> FloorReference:
+    """The reference of a portfolio that opens with this account."""
     floor_in = limits.floor_in
     start = ONE if floor_in is FloorIn.UNITS else closed_value(floor_in, account)
     reference = FloorReference(
-        set_at=at,
+        set_at=None,
         start=start,
         peak=start,
         run=account.run,

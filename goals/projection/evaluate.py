@@ -103,7 +103,7 @@ def evaluate_policy(
     choose = as_function(policy)
     factors = factors_of(policy, trades_left, goal_return, level, equity)
     moves = isinstance(stop_loss, Barrier)
-    barrier = barrier_of(stop_loss)
+    barrier = as_barrier(stop_loss)
     if moves and walks:
         came = walk_under(
             choose, barrier, chances, trades_left, goal_return, equity, factors[-1:]
@@ -224,7 +224,7 @@ def walk_under(
     return None if came.given_up else came
 
 
-def barrier_of(stop_loss: Stop) -> Barrier:
+def as_barrier(stop_loss: Stop) -> Barrier:
     """The barrier, or one whose floor stands at the stop."""
     return stop_loss if isinstance(stop_loss, Barrier) else standing(stop_loss)
 

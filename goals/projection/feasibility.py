@@ -19,8 +19,8 @@ from goals.projection.evaluate import Stop
 from goals.projection.forecast import (
     SURELY_REACHABLE,
     estimate_chance,
-    is_unreachable,
     most_trades,
+    why_unreachable,
 )
 from goals.projection.goal_path import GoalPath
 from goals.projection.trades_left import TradesLeft
@@ -126,7 +126,7 @@ def find_unreachable(
         if found is None:
             return None
         edge, left = found, measure_left()
-    return is_unreachable(
+    return why_unreachable(
         edge,
         trades_left=left,
         goal_return=goal_return,

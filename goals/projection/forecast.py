@@ -17,8 +17,8 @@ from goals.projection.edge import Edge
 from goals.projection.evaluate import (
     Policy,
     Stop,
+    as_barrier,
     as_function,
-    barrier_of,
     level_of,
 )
 from goals.projection.grouping import MOST_SINGLE, sum_of
@@ -73,7 +73,7 @@ class Projection:
     unreachable_reason: str | None
 
 
-def project(
+def project_policy(
     edge: Edge,
     policy: Policy,
     *,
@@ -103,7 +103,7 @@ def project(
         low=found.low,
         high=found.high,
         # The next trade is one of those left, so sizing it asks about one at least.
-        unreachable_reason=is_unreachable(
+        unreachable_reason=why_unreachable(
             edge,
             trades_left=_at_least_one(trades_left),
             goal_return=goal_return,
@@ -137,7 +137,7 @@ def measure_chance(
         nearer=edge.nearer,
     )
     few = expected <= MOST_SINGLE
-    has_days = barrier_of(stop_loss).daily_loss is not None
+    has_days = as_barrier(stop_loss).daily_loss is not None
     roughly = reads_time and expected > MANY_EXPECTED
     point = walked.chance(
         edge.tilted(edge.shrunk_mean),
@@ -170,7 +170,7 @@ def expected_trades(trades_left: TradesLeft | int) -> float:
     return trades_left
 
 
-def is_unreachable(
+def why_unreachable(
     edge: Edge,
     *,
     trades_left: TradesLeft | int,

@@ -13,7 +13,7 @@ from goals.projection.evaluate import Stop
 from goals.projection.forecast import (
     fan,
     measure_chance,
-    project,
+    project_policy,
     required_growth,
 )
 from goals.projection.frontier import (
@@ -124,7 +124,7 @@ def _answer(asked: _Question) -> ProjectionFigures:
     seed, stop_loss = asked.seed, asked.stop_loss
     path, choose = policy.path, policy.as_function()
     goal_return, equity = float(path.goal_return), float(path.equity)
-    found = project(
+    found = project_policy(
         edge,
         choose,
         trades_left=trades,

@@ -10,7 +10,7 @@ import numpy as np
 
 from goals.projection.barrier import Barrier
 from goals.projection.challenge_walk import EvenDraws
-from goals.projection.evaluate import PolicyFunction, Stop, barrier_of
+from goals.projection.evaluate import PolicyFunction, Stop, as_barrier
 from goals.projection.outcomes import Outcomes
 from goals.projection.types import Flags, Floats, Indices
 
@@ -53,7 +53,7 @@ def walk(
         even = EvenDraws(growths, np.random.default_rng(seed))
     drawn = growths.values if isinstance(growths, Outcomes) else growths
     moves = isinstance(stop_loss, Barrier)
-    barrier = barrier_of(stop_loss)
+    barrier = as_barrier(stop_loss)
     goal, scale = (1 + goal_return) * (1 - TOUCH), barrier.scale
     day, rules = barrier.day
     worst = -float(drawn.min(initial=0.0))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from goals.decisions.limit_walk import Traded
+from goals.decisions.limit_events import Traded
 from goals.decisions.limits import Limits
 from goals.models import Portfolio
 

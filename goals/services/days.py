@@ -20,7 +20,7 @@ from goals.decisions.accounting import Account, open_account
 from goals.decisions.periods import MICROSECOND, DayPart, following_part
 from goals.decisions.progress import PortfolioFigures
 from goals.models import LedgerDay, Portfolio
-from goals.services.figures import arrays_of, table_of
+from goals.services.figures import ACCOUNT_FIGURES, arrays_of, table_of
 from mastertrade.values.exceptions import DomainError, InsufficientEquity, OutOfRange
 
 # Of the tables behind the view, for then their indexes answer.
@@ -41,14 +41,7 @@ FIGURES = {
     "part": "int",
     "last_entry_at": "timestamptz",
     "entries": "int",
-    "equity": "numeric",
-    "units": "numeric",
-    "unit_value": "numeric",
-    "unit_run": "int",
-    "realized_pnl": "numeric",
-    "peak_unit_value": "numeric",
-    "carried": "numeric",
-    "redeemed_value": "numeric",
+    **ACCOUNT_FIGURES,
     "high_equity": "numeric",
     "high_unit_value": "numeric",
     "high_realized_pnl": "numeric",

@@ -11,8 +11,8 @@ from goals.enums import HistoryKind
 from goals.models import FinancialGoal, Portfolio
 from mastertrade.db.raw_sql import execute
 
-# What follows from the ledger alone, with the columns' types.
-LEDGER_FIGURES = {
+# An account, with its columns' types.
+ACCOUNT_FIGURES = {
     "equity": "numeric",
     "units": "numeric",
     "unit_value": "numeric",
@@ -21,6 +21,9 @@ LEDGER_FIGURES = {
     "peak_unit_value": "numeric",
     "carried": "numeric",
     "redeemed_value": "numeric",
+}
+# What follows from the ledger alone.
+LEDGER_FIGURES = ACCOUNT_FIGURES | {
     "drawdown_pct": "numeric",
     "last_entry_at": "timestamptz",
 }

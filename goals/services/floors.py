@@ -30,13 +30,9 @@ from goals.enums import (
 from goals.models import LedgerDay, Portfolio
 from goals.services.day_trades import read_day_trades
 from goals.services.days import account_before, newest_days
-from goals.services.limit_history import (
-    follows_peak,
-    read_history,
-    walk_day,
-    walk_limits,
-)
+from goals.services.limit_history import follows_peak, read_history
 from goals.services.limit_marks import read_start_pnl
+from goals.services.limit_walks import walk_day, walk_limits
 from mastertrade.values.money import ZERO, exactly
 
 if TYPE_CHECKING:  # risk_state reads floors

@@ -247,7 +247,7 @@ def _save_halts(portfolio_id: int, now: datetime) -> None:
 
 
 def refuse_while_halted(
-    portfolio: Portfolio, now: datetime, *, override: bool, by: str = ""
+    portfolio: Portfolio, now: datetime, *, override: bool, by: str
 ) -> TradingHalt | None:
     """Raise `TradingHalted` for a new trade; with `override` return the halt instead.
 

@@ -111,7 +111,7 @@ def append_entry(
         changed,
         _history(portfolio, moves, kind, effective_at, reason),
         recorded_at,
-        also=DAY if carries is None else DAY + CARRYING,
+        also=DAY if carries is None else DAY + CARRY_ENTRY,
         parameters={
             **(carries or {}),
             "day": day,
@@ -296,7 +296,7 @@ DAY = """, day AS (
         low_closed = least(d.low_closed, excluded.low_closed)
 )"""
 # What a flow bought, and what it, or a close, did to what trades carry.
-CARRYING = """, bought AS (
+CARRY_ENTRY = """, bought AS (
     UPDATE cash_flows SET units = %(units_bought)s
     WHERE cash_flow_id = %(cash_flow_id)s::bigint
 ), change AS (

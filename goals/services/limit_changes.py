@@ -176,7 +176,7 @@ def write_opening(
     if portfolio.limit_changes.filter(cause=LimitCause.OPENING).exists():
         return
     opened = open_account(portfolio.opening_balance)
-    opening = reference or first_reference(limits, opened, None)
+    opening = reference or first_reference(limits, opened)
     made_at, owner = portfolio.created_at, portfolio.user_id
     _write(portfolio, LimitCause.OPENING, limits, None, made_at, by or owner, opening)
 

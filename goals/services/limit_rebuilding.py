@@ -12,8 +12,9 @@ from goals.enums import HaltCause, MarkRole
 from goals.models import LedgerDay, LimitChange, Portfolio, TradingHalt
 from goals.services.floors import apply_reference
 from goals.services.ledger import GoalMove
-from goals.services.limit_history import LimitHistory, follows_peak, walk_limits
+from goals.services.limit_history import LimitHistory, follows_peak
 from goals.services.limit_marks import keep_mark
+from goals.services.limit_walks import walk_limits
 from goals.services.restating import apply_breaches
 
 FLOOR_COLUMNS = (
@@ -68,13 +69,14 @@ def restate_limits(
     _wait_on(portfolio, walk.waiting_high)
     if before != [getattr(portfolio, name) for name in (*FLOOR_COLUMNS, *PENDING)]:
         portfolio.save(update_fields=[*FLOOR_COLUMNS, *PENDING])
-    if portfolio.last_halted_at is None and not walk.breaches:
+    breaches = walk.halts.breaches
+    if portfolio.last_halted_at is None and not breaches:
         return []
     began_at = None
     if since is not None:
         began_at = portfolio.day_start(portfolio.trading_day(since))
     return apply_breaches(
-        portfolio, walk.breaches, since=began_at, now=now, reason=reason, moves=moves
+        portfolio, breaches, since=began_at, now=now, reason=reason, moves=moves
     )
 
 

@@ -12,7 +12,7 @@ def find_table(
     question: str,
     make: Callable[[], DeadlineInputs],
     now: datetime,
-    may_solve: Callable[[], bool] = lambda: True,
+    may_solve: Callable[[], bool],
 ) -> DeadlineTable | None:
     """The table a question was answered by before, or a new one, which is kept.
 

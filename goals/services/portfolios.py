@@ -167,7 +167,7 @@ def _open(portfolio: Portfolio) -> None:
     """Begin with the opening balance: its figures, and what the floor is below."""
     opened = open_account(portfolio.opening_balance)
     portfolio.apply_figures(opened)
-    apply_reference(portfolio, first_reference(portfolio.limits, opened, None))
+    apply_reference(portfolio, first_reference(portfolio.limits, opened))
 
 
 def _change_limits(
@@ -423,12 +423,12 @@ WITH flow AS (
     VALUES (%(portfolio_id)s, %(amount)s, %(flowed_at)s, %(external_id)s, %(digest)s,
             %(created_at)s, %(created_by)s, '', '')
     RETURNING cash_flow_id, ledger_key
-), told AS (
+), given AS (
     SELECT * FROM unnest(
         %(trade_ids)s::bigint[], %(quantities)s::numeric[], %(open_pnls)s::numeric[]
     ) AS m(trade_id, quantity, open_pnl)
 ), valued AS (
-    SELECT * FROM told
+    SELECT * FROM given
     UNION ALL
     SELECT v.* FROM flow CROSS JOIN LATERAL valued_trades(
         %(portfolio_id)s::bigint, %(flowed_at)s::timestamptz, flow.ledger_key) v

@@ -145,7 +145,7 @@ def rebuild_ledger(
         rebuilt.goals,
         rows,
         now,
-        also=CARRYING,
+        also=CARRY_REBUILT,
         parameters=_carried_columns(portfolio, rebuilt),
     )
     since_at = None if rebuilt.first is None else portfolio.part_start(rebuilt.first)
@@ -360,7 +360,7 @@ def _last_moment(goal: FinancialGoal, rebuilt: Rebuilt) -> datetime:
 
 # From one day on what flows bought and what flows and closes did to what trades carry.
 # Flows that are void or find nothing open any more change nothing.
-CARRYING = """, told AS (
+CARRY_REBUILT = """, walked AS (
     SELECT * FROM unnest(
         %(flow_ids)s::bigint[], %(closed_ids)s::bigint[], %(trade_ids)s::bigint[],
         %(changes)s::numeric[]) AS m(cash_flow_id, closed_trade_id, trade_id, change)
@@ -372,7 +372,7 @@ CARRYING = """, told AS (
 ), flowed AS (
     UPDATE carried_profits c SET change = coalesce(m.change, 0)
     FROM carried_profits o JOIN cash_flows f USING (cash_flow_id)
-    LEFT JOIN told m USING (cash_flow_id, trade_id)
+    LEFT JOIN walked m USING (cash_flow_id, trade_id)
     WHERE c.carried_profit_id = o.carried_profit_id
       AND o.portfolio_id = %(portfolio_id)s AND f.flowed_at >= %(from_at)s
       AND o.change <> coalesce(m.change, 0)
@@ -380,11 +380,11 @@ CARRYING = """, told AS (
     DELETE FROM carried_profits c USING trades t
     WHERE c.portfolio_id = %(portfolio_id)s AND t.trade_id = c.closed_trade_id
       AND t.exit_time >= %(from_at)s AND NOT EXISTS (
-          SELECT 1 FROM told m WHERE m.closed_trade_id = c.closed_trade_id)
+          SELECT 1 FROM walked m WHERE m.closed_trade_id = c.closed_trade_id)
 ), released AS (
     INSERT INTO carried_profits (portfolio_id, trade_id, closed_trade_id, change)
     SELECT %(portfolio_id)s::bigint, trade_id, closed_trade_id, change
-    FROM told WHERE closed_trade_id IS NOT NULL
+    FROM walked WHERE closed_trade_id IS NOT NULL
     ON CONFLICT (closed_trade_id) DO UPDATE SET change = excluded.change
 )"""
 

@@ -312,15 +312,7 @@ def solve_for(
 
     None where it is not there and may not be solved.
     """
-    asked: dict[str, Any] = {
-        "trades_left": whole_trades(trades_left),
-        "goal_return": path.goal_return,
-        "barrier": barrier,
-        "equity": anchor_of(path.equity, path.goal_return),
-        "min_factor": goal.min_factor,
-        "max_factor": goal.max_factor,
-        "stop_penalty": goal.stop_penalty,
-    }
+    asked = table_settings(goal, path, trades_left, barrier)
 
     def make() -> DeadlineInputs:
         if forecast.edge is None:
@@ -332,6 +324,21 @@ def solve_for(
     if table is not None:
         forecast.tables[table.inputs.digest] = table.inputs
     return table
+
+
+def table_settings(
+    goal: FinancialGoal, path: GoalPath, trades_left: Decimal, barrier: Barrier
+) -> dict[str, Any]:
+    """What a goal's table is solved for, next to the edge, for `make_inputs`."""
+    return {
+        "trades_left": whole_trades(trades_left),
+        "goal_return": path.goal_return,
+        "barrier": barrier,
+        "equity": anchor_of(path.equity, path.goal_return),
+        "min_factor": goal.min_factor,
+        "max_factor": goal.max_factor,
+        "stop_penalty": goal.stop_penalty,
+    }
 
 
 def _name_question(

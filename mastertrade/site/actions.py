@@ -28,8 +28,8 @@ from mastertrade.site.service_forms import (
 from mastertrade.site.shell import page
 from mastertrade.site.today import say_done
 from mastertrade.site.wording import waiting_words
-from trades.sizing_calls.forecasts import is_projectable, refresh_projections
 from trades.sizing_calls.limits import measure_limits
+from trades.sizing_calls.stored_chances import is_projectable, refresh_projections
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
 
 @require_POST
 @page
-def project(request: HttpRequest, portfolio_id: int) -> HttpResponse:
+def project_portfolio(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """Project a portfolio's goals where one is not yet, as the daily run does."""
     portfolio = choose_or_404(cast(User, request.user), portfolio_id)
     now = timezone.now()

@@ -130,10 +130,10 @@ def close(request: HttpRequest, trade_id: int) -> HttpResponse:
         explanation="The trade is closed in your record; no order is sent.",
     )
 
-    def say(form: ClosingForm) -> SafeString:
+    def done_words(form: ClosingForm) -> SafeString:
         return _closed_words(form.closed)
 
-    return _act(request, trade, ClosingForm, asking, say, initial=initial)
+    return _act(request, trade, ClosingForm, asking, done_words, initial=initial)
 
 
 @ASKS
@@ -166,7 +166,7 @@ def _act(
     trade: Trade,
     kind: type[Any],
     asking: Asking,
-    say: Callable[[Any], SafeString],
+    words_of: Callable[[Any], SafeString],
     **more: Any,
 ) -> HttpResponse:
     """Ask, or do what was asked and say so, on the page that it was asked from.
@@ -183,8 +183,8 @@ def _act(
     from_trade = request.GET.get("from") == "trade"
     if request.method == "POST" and form.is_valid():
         if not from_trade:
-            return say_done(request, trade.portfolio, say(form))
-        messages.success(request, say(form))
+            return say_done(request, trade.portfolio, words_of(form))
+        messages.success(request, words_of(form))
         return redirect(back)
     if from_trade:
         asking.back = back

@@ -24,7 +24,8 @@ from goals.decisions.progress import PortfolioFigures, measure_value
 from goals.enums import FloorIn, HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory
 from goals.services.floors import reference_at
-from goals.services.limit_history import read_history, walk_limits
+from goals.services.limit_history import read_history
+from goals.services.limit_walks import walk_limits
 from mastertrade.values.money import HUNDRED, exactly
 
 # Of history and decisions the newest so many are drawn.

@@ -37,9 +37,9 @@ from mastertrade.site.sentences import (
     Links,
     NextFactor,
     Odds,
+    goal_sentence,
     health_of,
     pill_of,
-    say,
     urgency_of,
 )
 from mastertrade.values.exceptions import DomainError, InvalidInput
@@ -176,7 +176,7 @@ def _line(goal: FinancialGoal, of: GoalFigures, now: datetime) -> GoalLine:
         url=of.links.page,
         pill=pill_of(of),
         health=health_of(of),
-        sentence=say(of),
+        sentence=goal_sentence(of),
         when=when_words(goal, now),
         way=draw_way(goal.progress_pct, expected),
         way_words=_way_words(goal, of.currency),

@@ -195,7 +195,7 @@ def health_of(goal: GoalFigures) -> str:
     return HEALTH_WORDS.get(goal.health, words(goal.health))
 
 
-def say(goal: GoalFigures) -> SafeString:
+def goal_sentence(goal: GoalFigures) -> SafeString:
     """The goal's sentence, in HTML."""
     pieces = list(_pieces(goal))
     return format_html("{}.", format_html_join("; ", "{}", ((one,) for one in pieces)))

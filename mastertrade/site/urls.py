@@ -10,7 +10,7 @@ from mastertrade.site.actions import (
     RESUME,
     Action,
     act,
-    project,
+    project_portfolio,
 )
 from mastertrade.site.alerts import alerts, mark_alert, mark_alerts
 from mastertrade.site.channels import (
@@ -230,7 +230,7 @@ urlpatterns = [
         RedirectView.as_view(pattern_name="site:portfolio"),
         name="limits",
     ),
-    path("portfolios/<int:portfolio_id>/project/", project, name="project"),
+    path("portfolios/<int:portfolio_id>/project/", project_portfolio, name="project"),
     path("settings/", include("mastertrade.site.settings.urls")),
     path("password/", RedirectView.as_view(pattern_name="site:password")),
     path("reset/", ResetView.as_view(), name="reset"),

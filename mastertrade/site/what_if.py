@@ -34,7 +34,7 @@ from mastertrade.site.what_if_sliders import read_change
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.money import HUNDRED, round_to
 from trades.sizing_calls.kept_forecasts import FRONTIER, PROJECTION, find_forecast
-from trades.sizing_calls.what_if import Change, Outlook, WhatIf, ask_what_if
+from trades.sizing_calls.what_if import Change, WhatIf, WhatIfOutcome, ask_what_if
 
 # Points of chance below which nothing is gained or paid.
 LEAST_POINTS = Decimal("0.5")
@@ -127,7 +127,9 @@ def _is_other(change: Change) -> bool:
     return bool(change.of_goal or change.of_limits or change.base_risk != 1)
 
 
-def _rows(goal: FinancialGoal, now: Outlook, then: Outlook, one: Outlook) -> list[Row]:
+def _rows(
+    goal: FinancialGoal, now: WhatIfOutcome, then: WhatIfOutcome, one: WhatIfOutcome
+) -> list[Row]:
     every = (now, then, one)
 
     def row(label: str, *shown: SafeString | str) -> Row:
@@ -154,30 +156,30 @@ def _rows(goal: FinancialGoal, now: Outlook, then: Outlook, one: Outlook) -> lis
     ]
 
 
-def _with_band(outlook: Outlook) -> SafeString:
-    shown = figures.chance(outlook.probability)
-    if outlook.low is None or outlook.high is None:
+def _with_band(outcome: WhatIfOutcome) -> SafeString:
+    shown = figures.chance(outcome.probability)
+    if outcome.low is None or outcome.high is None:
         return format_html("{}", shown)
     low, high = (
         figures.number(round_to(Decimal(one) * HUNDRED, (6, 0)))
-        for one in (outlook.low, outlook.high)
+        for one in (outcome.low, outcome.high)
     )
     return format_html('{}<span class="sub">{} to {}</span>', shown, low, high)
 
 
-def _days(outlook: Outlook) -> str:
-    if outlook.median_days is None:
+def _days(outcome: WhatIfOutcome) -> str:
+    if outcome.median_days is None:
         return "never"
-    return figures.number(round_to(Decimal(outlook.median_days), (8, 0)))
+    return figures.number(round_to(Decimal(outcome.median_days), (8, 0)))
 
 
-def _losing(outlook: Outlook) -> str:
-    if outlook.losing_trades is None:
+def _losing(outcome: WhatIfOutcome) -> str:
+    if outcome.losing_trades is None:
         return "no loss yet"
-    return figures.decimals(outlook.losing_trades)
+    return figures.decimals(outcome.losing_trades)
 
 
-def price_of(now: Outlook, then: Outlook) -> SafeString:
+def price_of(now: WhatIfOutcome, then: WhatIfOutcome) -> SafeString:
     """ "+13 points to arrive. The price: the chance of the floor goes from …"."""
     gained = _points(then.probability - now.probability)
     said = format_html("{} to arrive.", _signed_points(gained))

@@ -131,6 +131,7 @@ RULES = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
 IMPORTING = (ROOT / "docs" / "importing.md").read_text(encoding="utf-8")
 PRICES = (ROOT / "docs" / "prices.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+DATABASE = (ROOT / "docs" / "database.md").read_text(encoding="utf-8")
 # Runs inside freqtrade, with an environment of its own.
 FREQTRADE_MIXIN = ROOT / "docs/integrations/freqtrade/mastertrade_sizing.py"
 CODE = ("mastertrade", "goals", "strategies", "trades", "bench")
@@ -813,7 +814,7 @@ def test_the_pictures_of_the_tour_are_there_and_small() -> None:
         assert (ROOT / "docs" / path).stat().st_size < 120_000, path
 
 
-# --- docs/architecture.md -------------------------------------------------------------
+# --- docs/architecture.md, docs/database.md -------------------------------------------
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -836,8 +837,8 @@ def test_functions_that_the_walks_name_are_in_their_files() -> None:
         assert set(words(functions)) <= set(defined), file
 
 
-def diagram(kind: str) -> str:
-    found = re.findall(rf"^```mermaid\n{kind}\n(.*?)^```", ARCHITECTURE, re.M | re.S)
+def diagram() -> str:
+    found = re.findall(r"^```mermaid\nerDiagram\n(.*?)^```", DATABASE, re.M | re.S)
     assert len(found) == 1
     return str(found[0])
 
@@ -889,7 +890,7 @@ def on_delete(definition: str) -> str:
 @pytest.mark.django_db
 def test_the_diagram_has_every_foreign_key() -> None:
     line = re.compile(r'^ +(\w+) (\S+)--(\S+) (\w+) : "([^"]+)"$', re.MULTILINE)
-    drawn = sorted(line.findall(diagram("erDiagram")))
+    drawn = sorted(line.findall(diagram()))
     assert drawn == sorted(
         (to, "||" if needed else "|o", "o|" if unique else "o{", table, columns)
         for to, table, columns, needed, unique, _ in foreign_keys()
@@ -898,7 +899,7 @@ def test_the_diagram_has_every_foreign_key() -> None:
 
 @pytest.mark.django_db
 def test_the_diagram_has_every_table_and_only_real_columns() -> None:
-    entities = re.findall(r"^ +(\w+) \{\n(.*?)\}", diagram("erDiagram"), re.M | re.S)
+    entities = re.findall(r"^ +(\w+) \{\n(.*?)\}", diagram(), re.M | re.S)
     real = our_tables()
     assert sorted(name for name, _ in entities) == sorted(real)
     short = {"timestamp with time zone": "timestamptz"}
@@ -912,7 +913,7 @@ def test_the_diagram_has_every_table_and_only_real_columns() -> None:
 def test_what_a_delete_does() -> None:
     given = [
         (word(to), word(name), word(columns), effect)
-        for name, columns, to, effect in table(ARCHITECTURE, "What a delete does")
+        for name, columns, to, effect in table(DATABASE, "What a delete does")
     ]
     assert sorted(given) == sorted((*row[:3], row[5]) for row in foreign_keys())
 

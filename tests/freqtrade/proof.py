@@ -65,7 +65,7 @@ def prove(freqtrade: Freqtrade, address: str, place: Path) -> None:
         prove_webhook(freqtrade, address, place, user, encoding)
 
 
-def say(begin: float, text: str) -> None:
+def tell(begin: float, text: str) -> None:
     print(f"{time.monotonic() - begin:5.1f} s  {text}", flush=True)
 
 
@@ -112,7 +112,7 @@ def prove_sizing(freqtrade: Freqtrade, address: str, place: Path, user: User) ->
     assert min(one.as_of for one in blocked) >= STEPS[-1][0]
     assert len(decisions) == len(result.trades) + len(blocked)
     sizes = ", ".join(f"{opened[factor]} at {factor}" for _, _, factor in STEPS[:3])
-    say(
+    tell(
         begin,
         f"backtest of {len(INSTRUMENTS)} pairs: {len(result.trades)} trades ({sizes}), "
         f"{len(decisions)} decisions logged, {len(blocked)} of them block",
@@ -196,7 +196,7 @@ def prove_failing(freqtrade: Freqtrade, place: Path) -> None:
         assert bool(stakes) is (choice == "1"), stakes
         assert all(0 <= BASE - stake <= STEP_COST for stake in stakes), stakes
         assert "No answer from MasterTrade" in result.log
-        say(begin, f"no server, fail {word}: {len(result.trades)} trades")
+        tell(begin, f"no server, fail {word}: {len(result.trades)} trades")
 
 
 def prove_webhook(
@@ -238,7 +238,7 @@ def prove_webhook(
     assert not report.refused, report
     assert goal_state(answer) == goal_state(kept)
     assert made(answer) == made(kept)
-    say(
+    tell(
         begin,
         f"webhook, {encoding}: {printed.split()[-1]} messages, each sent twice, make "
         f"{Trade.objects.filter(portfolio=answer).count()} trades and parts",

@@ -32,7 +32,7 @@ from strategies.services import no_strategy
 from trades.booking.close import ClosedTrade, book_close
 from trades.booking.exits import Exit
 from trades.booking.references import no_decision
-from trades.booking.trade_input import ToldExit, TradeInput, find_known
+from trades.booking.trade_input import GivenExit, TradeInput, find_known
 from trades.decisions.pnl import Rates, measure_notional
 from trades.models import Position, Trade
 
@@ -104,7 +104,7 @@ def record_closed_trade(
     trade_input = given.with_defaults(locked)
     exit_given = {"exit_price": exit_price, "exit_time": exit_time}
     digest = fingerprint({**asdict(trade_input), **exit_given})
-    known = find_known(locked, trade_input, digest, ToldExit(exit_price, exit_time))
+    known = find_known(locked, trade_input, digest, GivenExit(exit_price, exit_time))
     if known is not None:
         _refuse_other_profit(known, profit_loss)
         return ClosedTrade(known, known, ()), False

@@ -129,7 +129,7 @@ def _require_leverage(field: str, value: object, column: tuple[int, int]) -> Non
 
 
 @dataclass(frozen=True, slots=True)
-class ToldExit:
+class GivenExit:
     """How a trade ended that is recorded whole; None: no time was given."""
 
     price: Decimal
@@ -140,7 +140,7 @@ def find_known(
     portfolio: Portfolio,
     trade_input: TradeInput,
     digest: str,
-    ended: ToldExit | None = None,
+    ended: GivenExit | None = None,
 ) -> Trade | None:
     """The trade that this call, or a file, recorded before under the same id.
 
@@ -153,14 +153,12 @@ def find_known(
     ).first()
     if known is None or known.request_fingerprint == digest:
         return known
-    if known.request_fingerprint != IMPORTED or not _is_told_by(
-        known, trade_input, ended
-    ):
+    if known.request_fingerprint != IMPORTED or not _is_same(known, trade_input, ended):
         raise IdempotencyConflict.of("The trade", trade_input.external_id)
     return known
 
 
-def _is_told_by(known: Trade, trade_input: TradeInput, ended: ToldExit | None) -> bool:
+def _is_same(known: Trade, trade_input: TradeInput, ended: GivenExit | None) -> bool:
     """A time not given equals any; why and how it was decided is not compared."""
     same = all(getattr(known, name) == getattr(trade_input, name) for name in COMPARED)
     if not same or trade_input.entry_time not in {None, known.entry_time}:

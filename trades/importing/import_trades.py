@@ -133,8 +133,7 @@ def preview_trades(
     format_name: str,
     now: datetime,
     portfolio: int | str | None = None,
-    options: ImportOptions | None = None,
-    progress: Progress | None = None,
+    options: ImportOptions,
 ) -> ImportPreview:
     """What `import_trades` would do with a file, row by row; nothing is written.
 
@@ -144,10 +143,9 @@ def preview_trades(
         raise InvalidInput("format", no_choice(format_name, FORMAT_NAMES))
     locked = lock_portfolio(user=user, portfolio=portfolio)
     source.seek(0)
-    tracked = TrackedReader(source, progress)
     with connection.cursor() as cursor:
-        job = _Job(user, locked, options or ImportOptions(), now, cursor)
-        job.run(tracked, file_name, format_name)
+        job = _Job(user, locked, options, now, cursor)
+        job.run(TrackedReader(source, None), file_name, format_name)
         shown = job.preview()
     transaction.set_rollback(True)
     return shown

@@ -19,13 +19,13 @@ from goals.services.rollover import find_rollable, roll_portfolios
 from goals.services.sign_ins import forget_sessions
 from goals.services.snapshots import find_unwritten, snapshot_goals
 from trades.sizing_calls.catch_up import catch_up, find_stale
-from trades.sizing_calls.forecasts import find_projectable, refresh_projections
 from trades.sizing_calls.kept_forecasts import (
     WANTED_FOR,
     find_wanted,
     forget_forecasts,
     renew_forecasts,
 )
+from trades.sizing_calls.stored_chances import find_projectable, refresh_projections
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")

@@ -33,7 +33,7 @@ from trades.services.deleting import delete_simulation
 from trades.services.live_broker import LiveBroker
 from trades.services.replay import ensure_strategies, lock_replays
 from trades.sizing_calls.catch_up import catch_up
-from trades.sizing_calls.forecasts import refresh_projections
+from trades.sizing_calls.stored_chances import refresh_projections
 
 NAME = "demo"
 # Recorded days: of the first bar read, for the indicators alone, and of the first one

@@ -23,12 +23,12 @@ from trades.sizing_calls.forecast_answers import (
     FrontierAnswer,
     ProjectionAnswer,
 )
-from trades.sizing_calls.forecasts import (
+from trades.sizing_calls.forecasts import frontier_of, project
+from trades.sizing_calls.projection import GoalProjection
+from trades.sizing_calls.stored_chances import (
     PROJECTED_FOR,
     is_out_of_date,
     is_projectable,
-    measure_frontier_of,
-    project,
 )
 
 # The job that makes them anew, by its portfolios.
@@ -45,23 +45,20 @@ Given = TypeVar("Given", bound=Answer)
 
 @dataclass(frozen=True, slots=True)
 class Forecast(Generic[Given]):
-    """What is kept: how it is made, of a goal as of now, and what it is read as."""
+    """What is kept: what it is of a projected goal, and what it is read as."""
 
     kind: ForecastKind
     answer: type[Given]
-    make: Callable[[FinancialGoal, datetime], Given]
+    answer_of: Callable[[GoalProjection], Given]
+
+    def of_goal(self, goal: FinancialGoal) -> QuerySet[GoalForecast]:
+        return GoalForecast.objects.filter(goal=goal, kind=self.kind)
 
 
 PROJECTION = Forecast(
-    ForecastKind.PROJECTION,
-    ProjectionAnswer,
-    lambda goal, now: project(goal, now, now=now).answer,
+    ForecastKind.PROJECTION, ProjectionAnswer, lambda found: found.answer
 )
-FRONTIER = Forecast(
-    ForecastKind.FRONTIER,
-    FrontierAnswer,
-    lambda goal, now: measure_frontier_of(goal, now, now=now),
-)
+FRONTIER = Forecast(ForecastKind.FRONTIER, FrontierAnswer, frontier_of)
 FORECASTS: tuple[Forecast[Any], ...] = (PROJECTION, FRONTIER)
 
 
@@ -75,23 +72,22 @@ def find_forecast(of: Forecast[Given], goal: FinancialGoal, now: datetime) -> Gi
 
 def make_forecast(of: Forecast[Given], goal: FinancialGoal, now: datetime) -> Given:
     """A new one in place of what is kept; kept where it took work."""
-    answer = of.make(goal, now)
+    return _replace(of, project(goal, now))
+
+
+def _replace(of: Forecast[Given], found: GoalProjection) -> Given:
+    goal, answer = found.goal, of.answer_of(found)
     if answer.took_work:
         _keep(of, goal, answer)
     else:
-        of_goal = GoalForecast.objects.filter(goal=goal, kind=of.kind)
-        of_goal.filter(as_of__lte=answer.as_of).delete()
+        of.of_goal(goal).filter(as_of__lte=answer.as_of).delete()
     return answer
 
 
 @atomic
 def _find_kept(of: Forecast[Given], goal: FinancialGoal, now: datetime) -> Given | None:
-    mine = GoalForecast.objects.filter(
-        is_projectable(now, "goal__"),
-        goal=goal,
-        kind=of.kind,
-        version=VERSION,
-        as_of__gt=now - ANSWERED_FOR,
+    mine = of.of_goal(goal).filter(
+        is_projectable(now, "goal__"), version=VERSION, as_of__gt=now - ANSWERED_FOR
     )
     kept = mine.annotate(out_of_date=_is_out_of_date(now)).first()
     if kept is None:
@@ -115,8 +111,7 @@ def _keep(of: Forecast[Any], goal: FinancialGoal, answer: Answer) -> None:
     locked = same.select_for_update(no_key=True, skip_locked=True)
     if not locked.filter(pk=goal.pk).values("pk"):
         return
-    of_goal = GoalForecast.objects.filter(goal=goal, kind=of.kind)
-    if of_goal.filter(as_of__gt=answer.as_of).exists():
+    if of.of_goal(goal).filter(as_of__gt=answer.as_of).exists():
         return
     row = GoalForecast(
         goal=goal,
@@ -155,9 +150,10 @@ def renew_forecasts(*, as_of: datetime, portfolio_id: int) -> int:
     kinds = set(wanted.values_list("goal_id", "kind"))
     goals = FinancialGoal.objects.select_related("portfolio__user")
     for goal in goals.filter(pk__in={key for key, _ in kinds}).order_by("pk"):
+        found = project(goal, as_of)
         for of in FORECASTS:
             if (goal.pk, of.kind) in kinds:
-                make_forecast(of, goal, as_of)
+                _replace(of, found)
     return len(kinds)
 
 

@@ -1,21 +1,24 @@
-"""What a goal may come to, as it is shown."""
+"""What a goal may come to: what is asked, and the answer as it is shown."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 
 from goals.decisions.progress import GoalProgress, measure_pace
-from goals.models import FinancialGoal
+from goals.models import FinancialGoal, TradingHalt
 from goals.projection.barrier import Barrier
 from goals.projection.edge import Edge
+from goals.projection.forecast import required_growth
 from goals.projection.goal_path import GoalPath
-from goals.projection.goal_projection import ProjectionFigures
+from goals.projection.goal_projection import ProjectionFigures, growth
 from goals.projection.policy_functions import GoalPolicy
-from mastertrade.values.in_text import marks_of
-from mastertrade.values.money import MONEY, hold_within, round_to
+from goals.services.trade_forecasts import trades_in
+from mastertrade.values.in_text import call, join, marks_of, name, say
+from mastertrade.values.money import HUNDRED, MONEY, ONE, ZERO, hold_within, round_to
 from trades.sizing_calls.forecast_answers import (
     EdgeAnswer,
     FanPoint,
@@ -29,20 +32,30 @@ FARTHEST = timedelta(days=36_500)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """What the figures of a projection answer, next to its edge and trades left."""
+    """What the solver is asked about a goal, next to its policy."""
 
-    policy: GoalPolicy
+    edge: Edge
+    path: GoalPath
+    trades_left: Decimal
     days_left: Decimal
     stop_loss: Barrier
     dispersion: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GoalProjection:
-    """A goal's projection at `as_of`; `figures` are None where `reason` says why.
+class Certain(NamedTuple):
+    """What is known of a goal that there is nothing to project of, and why."""
 
-    While trading is halted beyond the deadline, `probability` is that of not trading
-    and `figures` are those if it were resumed now (`is_halted`).
+    reason: str | None = None
+    probability: Decimal | None = None
+    unreachable: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class GoalProjection:
+    """A goal's projection at `as_of`; `asked` is None where `missing` says why.
+
+    `figures` are what the solver answers. While trading is halted beyond the deadline
+    (`is_halted`), they are those if it were resumed now.
     """
 
     goal: FinancialGoal
@@ -51,19 +64,92 @@ class GoalProjection:
     path: GoalPath | None
     edge: Edge | None
     trades_per_day: Decimal
-    trades_left: Decimal | None
-    required_per_day: Decimal | None
-    probability: Decimal | None
-    figures: ProjectionFigures | None
-    unreachable: str | None
-    reason: str | None
-    is_halted: bool
-    asked: Asked | None = None
+    days_left: Decimal | None
+    halt: TradingHalt | None
+    certain: Certain
+    missing: str | None
+    asked: Asked | None
+    policy: GoalPolicy | None = None
+    figures: ProjectionFigures | None = None
+
+    @property
+    def trades_left(self) -> Decimal | None:
+        if self.days_left is None:
+            return None
+        return trades_in(self.days_left, self.trades_per_day)
+
+    @property
+    def is_halted(self) -> bool:
+        halt = self.halt if self.missing is None else None
+        return halt is not None and halt.lasts_beyond(self.goal.period_ends_at)
+
+    @property
+    def without_a_trade(self) -> Decimal:
+        """The probability while nobody trades."""
+        return ONE if self.progress.progress_pct >= HUNDRED else ZERO
+
+    @property
+    def probability(self) -> Decimal | None:
+        if self.is_halted:
+            return self.without_a_trade
+        figures = self.figures
+        return self.certain.probability if figures is None else figures.probability
+
+    @property
+    def unreachable(self) -> str | None:
+        figures = self.figures
+        return self.certain.unreachable if figures is None else figures.unreachable
+
+    @property
+    def reason(self) -> str | None:
+        """Why nothing is told, or under which conditions `probability` holds."""
+        says = "trades are counted from its end"
+        if self.is_halted:
+            says = "this is the probability without another trade"
+        reason = self.missing or self._say_halted(says)
+        return self._with_conditions(reason) if self.probability else reason
+
+    @property
+    def reason_of_frontier(self) -> str | None:
+        """The same of what sizes and policies come to."""
+        if self.asked is None or not self.is_halted:
+            return self.reason
+        says = "each point is what it would come to if trading were resumed now"
+        return self._with_conditions(self._say_halted(says))
+
+    def _say_halted(self, says: str) -> str | None:
+        if self.halt is None:
+            return None
+        resume = (
+            f" Resume it with POST /api/portfolios/{self.goal.portfolio_id}/resume/."
+        )
+        return say(
+            "trading is halted, and {}. {}{}", says, self.halt.words, call(resume)
+        )
+
+    def _with_conditions(self, reason: str | None) -> str | None:
+        """Conditions are not projected: without them a goal is reached more often."""
+        goal = self.goal
+        achieved = goal.achieved_at is not None and goal.achieved_at <= self.as_of
+        if achieved or not goal.has_conditions:
+            return reason
+        names = join(" and ", (name(condition.name) for condition in goal.conditions))
+        bound = say("{} is not modelled, so the probability is an upper bound", names)
+        return bound if reason is None else say("{} Also, {}.", reason, bound)
+
+    @property
+    def required_per_day(self) -> Decimal | None:
+        days, path = self.days_left, self.path
+        if self.goal.has_failed(self.as_of) or path is None or days is None:
+            return None
+        return growth(
+            required_growth(float(days), float(path.goal_return), float(path.equity))
+        )
 
     @property
     def answer(self) -> ProjectionAnswer:
         """What of it is answered, and kept."""
-        figures, asked = self.figures, self.asked
+        figures, asked, reason = self.figures, self.asked, self.reason
         # Those whose `low` and `high` go with `probability`.
         band = None if self.is_halted else figures
         resumed = figures if self.is_halted else None
@@ -74,8 +160,8 @@ class GoalProjection:
             probability_low=None if band is None else band.low,
             probability_high=None if band is None else band.high,
             probability_if_resumed=None if resumed is None else resumed.probability,
-            reason=self.reason,
-            marks=marks_of(self.reason),
+            reason=reason,
+            marks=marks_of(reason),
             confidence=self._confidence,
             policy=self.goal.policy,
             progress_pct=self.progress.progress_pct,

@@ -248,7 +248,7 @@ WITH based AS (
     FROM based b CROSS JOIN LATERAL portfolio_growths(
         %(portfolio_id)s, b.after_at, b.after_key, b.exit_time, b.start_equity) g
     WHERE (g.closed_at, g.ledger_key) <= (b.exit_time, b.ledger_key)
-), told AS (
+), summed AS (
     SELECT block, '' AS strategy_id, {SUM_UP}
     FROM based LEFT JOIN grown USING (block) GROUP BY block
     UNION ALL
@@ -257,9 +257,9 @@ WITH based AS (
 ), compared AS (
     SELECT strategy_id, f.*
     FROM (SELECT * FROM growth_records WHERE portfolio_id = %(portfolio_id)s) k
-    FULL JOIN told t USING (block, strategy_id), LATERAL (VALUES
+    FULL JOIN summed t USING (block, strategy_id), LATERAL (VALUES
         {COMPARED}
-    ) AS f(figure, cached, told)
+    ) AS f(figure, cached, summed)
     UNION ALL
     SELECT '', 'equity', b.equity, b.start_equity
         + coalesce((SELECT sum(profit_loss) FROM trades
@@ -280,6 +280,6 @@ WITH based AS (
                       AND (e.at, e.key) <= (b.exit_time, b.ledger_key)), 0)
     FROM based b
 )
-SELECT strategy_id, figure, cached, told FROM compared
-WHERE cached IS DISTINCT FROM told ORDER BY strategy_id, figure
+SELECT strategy_id, figure, cached, summed FROM compared
+WHERE cached IS DISTINCT FROM summed ORDER BY strategy_id, figure
 """

@@ -186,7 +186,7 @@ def forget_records(portfolio: Portfolio) -> None:
 def find_record_drift(portfolio: Portfolio) -> Iterator[tuple[str, str, Any, Any]]:
     """What is kept and is not what the ledger says, of a locked portfolio.
 
-    As (of, figure, cached, told).
+    As (of, figure, cached, summed).
     """
     with connection.cursor() as cursor:
         cursor.execute(sql.DRIFT, {"portfolio_id": portfolio.portfolio_id})

@@ -48,6 +48,7 @@ from mastertrade.db.transactions import snapshot
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import HUNDRED, MONEY, ONE, ZERO, exactly, round_to
 from trades.sizing_calls.forecasts import policy_of
+from trades.sizing_calls.projection import Asked
 from trades.sizing_calls.records import load_sample
 from trades.sizing_calls.trade_frequency import load_trades_per_day
 
@@ -87,7 +88,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class WhatIfOutcome:
     """What a way to size comes to by the deadline. Chances are ratios.
 
     `low` and `high` are the band's ends, None where they were not asked for. `factor`
@@ -115,9 +116,9 @@ class WhatIf:
     until the changed deadline, `required_per_day` is in the goal's measure.
     """
 
-    as_it_is: Outlook | None
-    changed: Outlook | None
-    at_one: Outlook | None
+    as_it_is: WhatIfOutcome | None
+    changed: WhatIfOutcome | None
+    at_one: WhatIfOutcome | None
     reason: str
     trades: int
     trades_left: Decimal | None
@@ -169,10 +170,10 @@ def ask_what_if(
     if reason:
         return WhatIf(None, None, None, reason, known.trades, left, required)
     try:
-        changed, at_one = _look(altered, change, known, rough=rough)
+        changed, at_one = _solve(altered, change, known, rough=rough)
         as_it_is = None
         if compared:
-            as_it_is = _look_now(_Standing.of(goal, known, rough=rough))
+            as_it_is = _solve_now(_Standing.of(goal, known, rough=rough))
     except InvalidInput as refused:
         return WhatIf(None, None, None, refused.detail, known.trades, left, required)
     return WhatIf(as_it_is, changed, at_one, "", known.trades, left, required)
@@ -227,7 +228,7 @@ def _load_frequency(ledger: _Ledger, minute: datetime) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What the outlook of a goal as it is follows from."""
+    """What the outcome of a goal as it is follows from."""
 
     ledger: _Ledger
     minute: datetime
@@ -254,9 +255,9 @@ class _Standing:
 
 
 @lru_cache(maxsize=MOST_KEPT)
-def _look_now(standing: _Standing) -> Outlook:
+def _solve_now(standing: _Standing) -> WhatIfOutcome:
     goal, known = standing.goal, standing.known
-    return _look(goal, Change(), known, rough=standing.rough)[0]
+    return _solve(goal, Change(), known, rough=standing.rough)[0]
 
 
 def _alter(goal: FinancialGoal, change: Change) -> FinancialGoal:
@@ -297,10 +298,10 @@ def _find_reason(goal: FinancialGoal, known: _Known, left: Decimal | None) -> st
     return ""
 
 
-def _look(
+def _solve(
     goal: FinancialGoal, change: Change, known: _Known, *, rough: bool
-) -> tuple[Outlook, Outlook]:
-    """The outlook under the goal's policy, and at factor 1.0."""
+) -> tuple[WhatIfOutcome, WhatIfOutcome]:
+    """The outcome under the goal's policy, and at factor 1.0."""
     figures, now = known.figures, known.now
     progress = progress_of(goal, figures.portfolio_figures)
     path = goal_path_of(goal, progress, figures.portfolio_figures.live_equity)
@@ -328,8 +329,9 @@ def _look(
         opening=_opening(state),
         trades_per_day=known.per_day,
     )
-    policy = policy_of(goal, path, edge, left, barrier, now, rough=rough)
     dispersion = dispersion_in(known.sample, days, now)
+    asked = Asked(edge, path, left, days, barrier, dispersion)
+    policy = policy_of(goal, asked, now, rough=rough)
     choose, chances, probability = policy.as_function(), None, None
     if not rough:
         chances = measure_chances(
@@ -351,14 +353,14 @@ def _look(
     here = np.array([float(path.equity)])
     factor = choose(whole_trades(left), here)[0]
     loss = _mean_loss(sample, figures)
-    own = _outlook(
+    own = _outcome(
         found.policies[OWN],
         chances,
         round_to(Decimal(float(factor)), (8, 2)),
         loss,
         headroom,
     )
-    return own, _outlook(found.constants[0][1], None, ONE, loss, headroom)
+    return own, _outcome(found.constants[0][1], None, ONE, loss, headroom)
 
 
 def _stake(sample: TradeSample, base_risk: Decimal) -> TradeSample:
@@ -404,15 +406,15 @@ def _mean_loss(sample: TradeSample, figures: FiguresAt) -> Decimal | None:
 
 
 @exactly
-def _outlook(
+def _outcome(
     point: FrontierPoint,
     chances: Chances | None,
     factor: Decimal,
     loss: Decimal | None,
     headroom: Decimal,
-) -> Outlook:
+) -> WhatIfOutcome:
     cost = None if loss is None else loss * factor
-    return Outlook(
+    return WhatIfOutcome(
         probability=point.probability,
         low=None if chances is None else float(chances.low),
         high=None if chances is None else float(chances.high),

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
-from goals.api.channel_serializers import (
+from goals.api.serializers.channels import (
     ChannelChangeSerializer,
     ChannelCreationSerializer,
     ChannelSerializer,

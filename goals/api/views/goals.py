@@ -16,13 +16,12 @@ from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
 from goals.api.filters import GoalFilter, filter_by_time
-from goals.api.serializers import (
-    GoalAdjustmentSerializer,
+from goals.api.serializers.goals import (
     GoalChangeSerializer,
     GoalCreationSerializer,
-    GoalProgressSerializer,
     GoalSerializer,
 )
+from goals.api.serializers.logs import GoalAdjustmentSerializer, GoalProgressSerializer
 from goals.models import FinancialGoal, GoalAdjustmentLog, GoalProgressHistory
 from goals.services.goal_state import with_status
 from goals.services.goals import cancel_goal, create_goal, update_goal

@@ -12,12 +12,12 @@ from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
 from goals.api.filters import HaltFilter
-from goals.api.serializers import (
+from goals.api.serializers.halts import (
     HaltSerializer,
-    PortfolioSerializer,
     ResumeSerializer,
     TradingHaltSerializer,
 )
+from goals.api.serializers.portfolios import PortfolioSerializer
 from goals.models import Portfolio, TradingHalt
 from goals.services.resuming import halt_trading, resume_trading
 from mastertrade.values.exceptions import FloorReferenceRequired, TradingNotHalted

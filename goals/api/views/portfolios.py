@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
 from goals.api.filters import PortfolioListFilter
-from goals.api.serializers import (
+from goals.api.serializers.portfolios import (
     CashFlowSerializer,
     PortfolioCreationSerializer,
     PortfolioSerializer,

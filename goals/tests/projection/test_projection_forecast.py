@@ -7,7 +7,12 @@ import pytest
 
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.evaluate import evaluate_policy
-from goals.projection.forecast import fan, is_unreachable, project, required_growth
+from goals.projection.forecast import (
+    fan,
+    project_policy,
+    required_growth,
+    why_unreachable,
+)
 from goals.projection.mixture import Walked
 from goals.projection.suggestions import suggest
 from mastertrade.values.exceptions import InvalidInput
@@ -33,8 +38,8 @@ def test_the_distribution_has_the_shrunk_mean() -> None:
 
 
 def test_the_band_holds_the_probability_and_narrows_with_trades() -> None:
-    few = project(make_edge(40), 1.0, trades_left=60, goal_return=0.1)
-    many = project(make_edge(1_000), 1.0, trades_left=60, goal_return=0.1)
+    few = project_policy(make_edge(40), 1.0, trades_left=60, goal_return=0.1)
+    many = project_policy(make_edge(1_000), 1.0, trades_left=60, goal_return=0.1)
     for found in (few, many):
         assert 0 <= found.low <= found.probability <= found.high <= 1
     assert many.high - many.low < few.high - few.low
@@ -43,7 +48,7 @@ def test_the_band_holds_the_probability_and_narrows_with_trades() -> None:
 def test_the_bands_ends_are_chances_at_the_bounds_of_the_unshrunk_mean() -> None:
     edge = make_edge(40)
     error = edge.bounds.deviation / 40**0.5
-    found = project(edge, 1.0, trades_left=60, goal_return=0.1)
+    found = project_policy(edge, 1.0, trades_left=60, goal_return=0.1)
     for end, side in ((found.low, -1), (found.high, 1)):
         mean = edge.bounds.mean + side * 1.2815516 * error
         exact = evaluate_policy(
@@ -61,7 +66,7 @@ def test_a_band_is_widened_to_hold_the_chance_at_the_shrunk_mean() -> None:
     assert edge is not None
     assert edge.bounds.mean - 1.2816 * edge.standard_error > edge.shrunk_mean
     assert edge.lowest_mean == edge.shrunk_mean
-    found = project(edge, 1.0, trades_left=10, goal_return=0.1)
+    found = project_policy(edge, 1.0, trades_left=10, goal_return=0.1)
     assert found.low == found.probability <= found.high
 
 
@@ -71,7 +76,7 @@ def test_the_probability_is_that_of_the_policy() -> None:
     def ladder(left: int, equity: Any) -> Any:
         return np.where(equity < 1.03, 1.3, 1.0)
 
-    found = project(edge, ladder, trades_left=40, goal_return=0.1, stop_loss=0.1)
+    found = project_policy(edge, ladder, trades_left=40, goal_return=0.1, stop_loss=0.1)
     answer = evaluate_policy(
         ladder, edge.growths, edge.probabilities, 1.0, 40, 0.1, 0.1, nodes=2_000
     )
@@ -80,7 +85,7 @@ def test_the_probability_is_that_of_the_policy() -> None:
 
 def test_a_goal_that_the_best_trades_cannot_bring_is_unreachable() -> None:
     edge = make_edge()
-    reason = is_unreachable(edge, trades_left=3, goal_return=0.1, max_factor=1.3)
+    reason = why_unreachable(edge, trades_left=3, goal_return=0.1, max_factor=1.3)
     assert reason is not None
     assert "3 trades like the best" in reason
     # Three of 2 % at factor 1.3 make 8.0 %.
@@ -88,10 +93,10 @@ def test_a_goal_that_the_best_trades_cannot_bring_is_unreachable() -> None:
 
 
 def test_a_goal_far_above_the_band_is_unreachable() -> None:
-    reason = is_unreachable(make_edge(), trades_left=60, goal_return=0.9)
+    reason = why_unreachable(make_edge(), trades_left=60, goal_return=0.9)
     assert reason is not None
     assert reason.endswith(" %, below 5 %")
-    found = project(make_edge(), 1.0, trades_left=60, goal_return=0.9)
+    found = project_policy(make_edge(), 1.0, trades_left=60, goal_return=0.9)
     assert found.unreachable_reason
     assert found.unreachable_reason == reason
 
@@ -109,7 +114,7 @@ def test_an_upper_end_below_the_limit_is_shown_below_it_and_never_as_zero(
     probability: float, shown: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Walked, "chance", lambda *_, **__: probability)
-    reason = is_unreachable(make_edge(), trades_left=60, goal_return=0.9)
+    reason = why_unreachable(make_edge(), trades_left=60, goal_return=0.9)
     assert reason is not None
     assert reason.endswith(f"the probability is {shown}")
 
@@ -122,8 +127,8 @@ def test_a_goal_within_reach_is_not_looked_at_any_closer(
 
     monkeypatch.setattr(Walked, "chance", refuse)
     edge = make_edge()
-    assert is_unreachable(edge, trades_left=60, goal_return=0.05) is None
-    assert is_unreachable(edge, trades_left=0, goal_return=0.1, equity=1.1) is None
+    assert why_unreachable(edge, trades_left=60, goal_return=0.05) is None
+    assert why_unreachable(edge, trades_left=0, goal_return=0.1, equity=1.1) is None
 
 
 def test_required_growth() -> None:
@@ -139,8 +144,8 @@ def test_what_is_suggested_is_as_probable_as_not() -> None:
     assert found.goal_return is not None
     assert found.trades_left > 30
     assert found.goal_return < 0.3
-    later = project(edge, 1.0, trades_left=found.trades_left, goal_return=0.3)
-    lower = project(edge, 1.0, trades_left=30, goal_return=found.goal_return)
+    later = project_policy(edge, 1.0, trades_left=found.trades_left, goal_return=0.3)
+    lower = project_policy(edge, 1.0, trades_left=30, goal_return=found.goal_return)
     assert later.probability == pytest.approx(0.5, abs=0.03)
     assert lower.probability == pytest.approx(0.5, abs=0.03)
 
@@ -181,5 +186,5 @@ def test_the_fan_spreads_from_today_on() -> None:
 def test_what_makes_no_sense_is_named(argument: str, wrong: float) -> None:
     question: dict[str, Any] = {"trades_left": 10, "goal_return": 0.1}
     with pytest.raises(InvalidInput) as caught:
-        project(make_edge(), 1.0, **{**question, argument: wrong})
+        project_policy(make_edge(), 1.0, **{**question, argument: wrong})
     assert caught.value.field == argument

@@ -55,7 +55,7 @@ def make_policy(policy: PolicyName, edge: Edge, target: str, trades: int) -> Goa
     )
 
 
-def project(policy: PolicyName, edge: Edge, target: str, trades: int = TRADES):
+def project_toward(policy: PolicyName, edge: Edge, target: str, trades: int = TRADES):
     return project_goal(
         edge,
         make_policy(policy, edge, target, trades),
@@ -69,10 +69,10 @@ def project(policy: PolicyName, edge: Edge, target: str, trades: int = TRADES):
 @pytest.mark.slow
 def test_a_goal_with_the_suggested_target_is_as_probable_as_not(policy, target):
     edge = make_edge()
-    suggested = project(policy, edge, target).suggested_return
+    suggested = project_toward(policy, edge, target).suggested_return
     assert suggested is not None
     assert (suggested < Decimal(target)) == (target == "0.3")
-    then = project(policy, edge, str(suggested))
+    then = project_toward(policy, edge, str(suggested))
     assert float(then.probability) == pytest.approx(0.5, abs=0.02)
 
 
@@ -80,9 +80,9 @@ def test_a_goal_with_the_suggested_target_is_as_probable_as_not(policy, target):
 @pytest.mark.slow
 def test_a_goal_with_the_suggested_trades_is_as_probable_as_not(policy):
     edge = make_edge()
-    suggested = project(policy, edge, "0.12").suggested_trades
+    suggested = project_toward(policy, edge, "0.12").suggested_trades
     assert suggested is not None
-    then = project(policy, edge, "0.12", suggested)
+    then = project_toward(policy, edge, "0.12", suggested)
     assert float(then.probability) == pytest.approx(0.5, abs=0.02)
 
 
@@ -106,9 +106,9 @@ def test_a_target_for_few_trades_is_judged_as_the_goal_would_be():
     edge = estimate_edge([-0.01, -0.01, 0.02] * 10)
     assert edge is not None
     for policy in (PolicyName.CONSTANT, PolicyName.LADDER):
-        suggested = project(policy, edge, "0.03", 3).suggested_return
+        suggested = project_toward(policy, edge, "0.03", 3).suggested_return
         assert suggested is not None
-        then = project(policy, edge, str(suggested), 3)
+        then = project_toward(policy, edge, str(suggested), 3)
         assert float(then.probability) >= 0.5
 
 

@@ -18,9 +18,9 @@ from mastertrade.site.sentences import (
     Links,
     NextFactor,
     Odds,
+    goal_sentence,
     health_of,
     pill_of,
-    say,
     urgency_of,
 )
 from tests.http import spaced
@@ -56,7 +56,7 @@ REACHED = replace(
 
 
 def read(goal: GoalFigures) -> str:
-    said = spaced(strip_tags(say(goal)))
+    said = spaced(strip_tags(goal_sentence(goal)))
     return said.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
 
 
@@ -69,7 +69,7 @@ def test_a_running_goal_has_gap_chance_next_trade_and_headroom() -> None:
 
 
 def test_each_number_links_to_what_it_was_made_from() -> None:
-    found = re.findall(r'<a href="([^"]+)">([^<]+)</a>', spaced(say(RUNNING)))
+    found = re.findall(r'<a href="([^"]+)">([^<]+)</a>', spaced(goal_sentence(RUNNING)))
 
     assert found == [
         ("/chart", "1.2 points"),

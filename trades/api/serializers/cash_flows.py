@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from goals.api.serializers import CashFlowSerializer
+from goals.api.serializers.portfolios import CashFlowSerializer
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import MONEY
 from mastertrade.web.api_fields import (

@@ -5,12 +5,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from goals.api.serializers import (
-    MINUTES,
-    PortfolioSerializer,
-    ShownReferenceSerializer,
-    WaitingSerializer,
-)
+from goals.api.serializers.floor_references import ShownReferenceSerializer
+from goals.api.serializers.halts import WaitingSerializer
+from goals.api.serializers.portfolios import MINUTES, PortfolioSerializer
 from goals.decisions.floor_reference import reference_in_money
 from goals.models import Portfolio, TradingHalt
 from goals.models.portfolios import LIMIT_KINDS

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from goals.api.serializers import PORTFOLIO_KINDS
+from goals.api.serializers.portfolios import PORTFOLIO_KINDS
 from goals.decisions.policies import PolicyName
 from goals.enums import GoalType
 from goals.models.portfolios import LARGEST_COUNT

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.validators import RegexValidator
 from rest_framework import serializers
 
-from goals.api.serializers import ConditionSerializer
+from goals.api.serializers.goals import ConditionSerializer
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import FACTOR, MONEY, PRICE

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from goals.api.authentication import signed_in
 from goals.api.filters import CashFlowFilter
-from goals.api.serializers import CashFlowSerializer
+from goals.api.serializers.portfolios import CashFlowSerializer
 from goals.models import CashFlow, Portfolio
 from mastertrade.values.exceptions import (
     CashFlowRefused,

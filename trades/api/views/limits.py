@@ -11,11 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
-from goals.api.serializers import (
-    HaltSerializer,
-    PortfolioCreationSerializer,
-    ResumeSerializer,
-)
+from goals.api.serializers.halts import HaltSerializer, ResumeSerializer
+from goals.api.serializers.portfolios import PortfolioCreationSerializer
 from goals.api.views.halts import HALT, RESUME, RESUME_FROM, HaltView, ResumeView
 from goals.api.views.portfolios import OPEN_WITH_1000, PortfolioListView
 from goals.models import Portfolio

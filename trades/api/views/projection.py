@@ -34,7 +34,7 @@ from trades.api.views.jobs import (
 from trades.booking.references import find_unknown
 from trades.enums import JobKind
 from trades.services.jobs import create_job
-from trades.sizing_calls.forecasts import measure_frontier_of, project
+from trades.sizing_calls.forecasts import frontier_of, project
 from trades.sizing_calls.kept_forecasts import FRONTIER, PROJECTION, find_forecast
 
 OF_A_STRATEGY = OpenApiExample(
@@ -145,7 +145,7 @@ class FrontierView(APIView):
         if at is None:
             answer = find_forecast(FRONTIER, goal, now)
         else:
-            answer = measure_frontier_of(goal, at, now=now)
+            answer = frontier_of(project(goal, at, now=now))
         return Response(FrontierSerializer(answer).data)
 
     @extend_schema(

@@ -12,7 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from goals.api.authentication import signed_in
-from goals.api.serializers import PortfolioSerializer, PortfolioSettingsSerializer
+from goals.api.serializers.portfolios import (
+    PortfolioSerializer,
+    PortfolioSettingsSerializer,
+)
 from goals.api.views.portfolios import FIRM, TIGHTER_LIMITS, PortfolioDetailView
 from mastertrade.db.transactions import atomic, snapshot
 from mastertrade.values.exceptions import PortfolioIsLive, TooManyJobs

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
-from goals.api.serializers import VoidSerializer
+from goals.api.serializers.portfolios import VoidSerializer
 from mastertrade.values.exceptions import (
     IdempotencyConflict,
     OutOfRange,

@@ -8,7 +8,7 @@ from mastertrade.values.exceptions import NotFound
 from trades.api.serializers.projection import FrontierSerializer, ProjectionSerializer
 from trades.jobs.kinds.base import Given, Kind
 from trades.sizing_calls import kept_forecasts as kept
-from trades.sizing_calls.forecasts import measure_frontier_of, project
+from trades.sizing_calls.forecasts import frontier_of, project
 
 
 def run(given: Given) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def run_frontier(given: Given) -> dict[str, Any]:
     if at is None:
         answer = kept.make_forecast(kept.FRONTIER, goal, given.now)
     else:
-        answer = measure_frontier_of(goal, at, now=given.now)
+        answer = frontier_of(project(goal, at, now=given.now))
     return dict(FrontierSerializer(answer).data)
 
 

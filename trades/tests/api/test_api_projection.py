@@ -15,7 +15,7 @@ from tests.examples import crossed
 from tests.http import client_of
 from trades.models import Trade
 from trades.sizing_calls.decide import size_for_goal
-from trades.sizing_calls.forecasts import refresh_projections
+from trades.sizing_calls.stored_chances import refresh_projections
 from trades.tests.factories import book_profit
 from trades.tests.sizing_calls.test_trade_forecasts import NOW, funded
 

@@ -10,7 +10,8 @@ from goals.models import FinancialGoal, Portfolio
 from goals.services.goals import update_goal
 from goals.services.portfolios import update_portfolio
 from goals.services.resuming import resume_trading
-from trades.sizing_calls.forecasts import project, refresh_projections
+from trades.sizing_calls.forecasts import project
+from trades.sizing_calls.stored_chances import refresh_projections
 from trades.tests.api.test_api_projection import BEGIN, ask
 from trades.tests.factories import book_profit
 from trades.tests.sizing_calls.test_trade_forecasts import funded

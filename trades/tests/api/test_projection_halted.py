@@ -18,7 +18,8 @@ from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from tests.http import count_statements
 from trades.models import Trade
-from trades.sizing_calls.forecasts import project, refresh_projections
+from trades.sizing_calls.forecasts import project
+from trades.sizing_calls.stored_chances import refresh_projections
 from trades.tests.api.test_api_frontier import ask as ask_frontier
 from trades.tests.api.test_api_projection import AS_OF, BEGIN, ask
 from trades.tests.factories import book_profit, import_profits

@@ -11,7 +11,7 @@ from django.db import connection
 
 from goals.enums import DrawdownMode, FloorIn, MarkRole
 from goals.models import LedgerDay, LimitMark, Portfolio
-from goals.services import days, limit_history
+from goals.services import days, limit_walks
 from goals.services.floors import FloorsState, read_floors
 from goals.services.portfolios import record_cash_flow
 from goals.services.resuming import halt_trading, resume_trading
@@ -272,7 +272,7 @@ def test_a_close_after_a_resume_reads_no_entry_of_its_day(floor_in, lock, monkey
 def count_walks_by_entry(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The walks that give a row an entry, from now on."""
     walked: list[Any] = []
-    whole_days, entries_of = days.roll_ledger, limit_history.read_entries
+    whole_days, entries_of = days.roll_ledger, limit_walks.read_entries
 
     def roll(*args: Any, **options: Any) -> Any:
         if options.get("each_entry"):
@@ -284,8 +284,8 @@ def count_walks_by_entry(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return entries_of(*args)
 
     monkeypatch.setattr(days, "roll_ledger", roll)
-    monkeypatch.setattr(limit_history, "roll_ledger", roll)
-    monkeypatch.setattr(limit_history, "read_entries", read)
+    monkeypatch.setattr(limit_walks, "roll_ledger", roll)
+    monkeypatch.setattr(limit_walks, "read_entries", read)
     return walked
 
 

@@ -19,7 +19,8 @@ from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.tests.factories import StrategyFactory
 from tests.http import client_of, count_statements
 from trades.services.daily import run_day
-from trades.sizing_calls.forecasts import find_projectable, project, refresh_projections
+from trades.sizing_calls.forecasts import project
+from trades.sizing_calls.stored_chances import find_projectable, refresh_projections
 from trades.tests.sizing_calls.test_trade_forecasts import NOW, funded, size
 
 pytestmark = pytest.mark.django_db
@@ -123,10 +124,10 @@ def test_sizing_and_projection_go_by_the_same_table_factor_and_probability() -> 
     assert at_table == Decimal(sized["probability"])
     # The table is solved for a known number of trades, on a grid of its own.
     assert given.asked is not None
-    assert given.edge is not None
+    assert given.policy is not None
     known = measure_chance(
-        given.edge,
-        given.asked.policy.as_function(),
+        given.asked.edge,
+        given.policy.as_function(),
         trades_left=trades,
         goal_return=float(given.path.goal_return),
         equity=float(given.path.equity),

@@ -29,7 +29,7 @@ from trades.jobs import JOBS, daily
 from trades.jobs.job import LONG, TURN
 from trades.services.daily import find_outdated, find_turning
 from trades.services.jobs import QUEUED_AS, create_job
-from trades.sizing_calls.forecasts import find_projectable, refresh_projections
+from trades.sizing_calls.stored_chances import find_projectable, refresh_projections
 from trades.tests.factories import TradeFactory, book_profit
 from trades.tests.races import fresh, run_at_once
 from trades.tests.sizing_calls.test_trade_forecasts import BEGIN, NOW, funded

@@ -47,7 +47,7 @@ from trades.jobs.failing import alerting
 from trades.jobs.job import Job
 from trades.services.daily import Done, Step, run_day
 from trades.services.stale_marks import watch_marks
-from trades.sizing_calls.forecasts import refresh_projections
+from trades.sizing_calls.stored_chances import refresh_projections
 from trades.tests.factories import (
     ENTRY,
     TradeFactory,

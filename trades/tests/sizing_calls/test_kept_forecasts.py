@@ -18,7 +18,7 @@ from trades.booking.mark import Mark, mark_positions
 from trades.jobs import JOBS, daily
 from trades.services.daily import forget_unasked, project_goals, renew_kept
 from trades.sizing_calls import kept_forecasts
-from trades.sizing_calls.forecasts import measure_frontier_of, project
+from trades.sizing_calls.forecasts import frontier_of, project
 from trades.sizing_calls.kept_forecasts import (
     FORECASTS,
     FRONTIER,
@@ -68,7 +68,7 @@ def test_what_is_kept_is_the_answer_as_of_its_time(of: Forecast[Any]) -> None:
         first
         == {
             ForecastKind.PROJECTION: lambda: project(goal, NOW, now=NOW).answer,
-            ForecastKind.FRONTIER: lambda: measure_frontier_of(goal, NOW, now=NOW),
+            ForecastKind.FRONTIER: lambda: frontier_of(project(goal, NOW, now=NOW)),
         }[of.kind]()
     )
 
@@ -258,6 +258,23 @@ def test_a_job_makes_both_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # What it costs
+
+
+def test_a_goal_whose_two_are_made_anew_is_projected_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, goal = funded()
+    for of in FORECASTS:
+        ask(goal, NOW, of)
+    projected = []
+
+    def count(*asked: Any) -> Any:
+        projected.append(asked)
+        return project(*asked)
+
+    monkeypatch.setattr(kept_forecasts, "project", count)
+    assert renew(goal, NOW + 2 * DAY) == len(FORECASTS) == 2
+    assert len(projected) == 1
 
 
 def test_what_is_kept_is_answered_in_three_statements_whatever_was_traded() -> None:

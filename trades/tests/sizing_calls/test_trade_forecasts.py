@@ -18,8 +18,9 @@ from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
 from trades.services.daily import forget_old_tables
 from trades.sizing_calls.decide import size_for_goal, size_for_portfolio
-from trades.sizing_calls.forecasts import project, refresh_projections
+from trades.sizing_calls.forecasts import project
 from trades.sizing_calls.records import load_growths
+from trades.sizing_calls.stored_chances import refresh_projections
 from trades.sizing_calls.trade_frequency import load_trades_per_day
 from trades.tests.factories import TradeFactory, book_profit, import_profits
 from trades.tests.races import fresh, run_at_once

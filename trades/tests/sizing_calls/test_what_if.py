@@ -13,7 +13,7 @@ from goals.models import FinancialGoal, GoalAdjustmentLog
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
 from trades.sizing_calls.forecasts import project
 from trades.sizing_calls.limits import measure_limits
-from trades.sizing_calls.what_if import Change, Outlook, ask_what_if
+from trades.sizing_calls.what_if import Change, WhatIfOutcome, ask_what_if
 from trades.tests.factories import ensure_strategy, import_profits
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,7 @@ def _goal(profits: list[Decimal]) -> FinancialGoal:
     return FinancialGoal.objects.select_related("portfolio__user").get(pk=goal.pk)
 
 
-def look(goal: FinancialGoal, change: Change, **how: bool) -> Outlook:
+def look(goal: FinancialGoal, change: Change, **how: bool) -> WhatIfOutcome:
     found = ask_what_if(goal, change, NOW, **how)
     assert found.changed is not None, found.reason
     return found.changed
