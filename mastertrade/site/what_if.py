@@ -52,7 +52,7 @@ def what_if(request: HttpRequest, goal_id: int) -> HttpResponse:
     except InvalidInput as wrong:
         context: dict[str, Any] = {
             "goal": goal,
-            "wrong": figures.show(wrong.detail, now),
+            "wrong": figures.show(wrong.on_page, now),
         }
         return render(request, "site/parts/what_if.html", context, status=422)
     found = ask_what_if(goal, change, now, rough="rough" in request.GET)
@@ -156,13 +156,10 @@ def _rows(goal: FinancialGoal, now: Outlook, then: Outlook, one: Outlook) -> lis
 
 def _with_band(outlook: Outlook) -> SafeString:
     shown = figures.chance(outlook.probability)
-    if outlook.low is None or outlook.high is None:
+    band = figures.chance_band(outlook.low, outlook.high)
+    if not band:
         return format_html("{}", shown)
-    low, high = (
-        figures.number(round_to(Decimal(one) * HUNDRED, (6, 0)))
-        for one in (outlook.low, outlook.high)
-    )
-    return format_html('{}<span class="sub">{} to {}</span>', shown, low, high)
+    return format_html('{}<span class="sub">{}</span>', shown, band)
 
 
 def _days(outlook: Outlook) -> str:
