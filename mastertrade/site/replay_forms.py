@@ -23,7 +23,7 @@ from trades.api.serializers.replays import (
     ReplayRequestSerializer,
     ReplayUploadSerializer,
 )
-from trades.api.views.jobs import plain_arguments
+from trades.api.views.jobs import ask_replay, plain_arguments
 from trades.enums import JobKind
 from trades.jobs.kinds.comparisons import DEFAULTS
 from trades.models import UserJob
@@ -232,17 +232,7 @@ class ReplayForm(CallForm):
     def _create(
         self, user: User, now: datetime, asked: list[dict[str, Any]]
     ) -> list[UserJob]:
-        return [self._job(user, now, one) for one in asked]
-
-    def _job(self, user: User, now: datetime, asked: dict[str, Any]) -> UserJob:
-        file = asked.pop("file", None)
-        return create_job(
-            user=user,
-            kind=JobKind.REPLAY,
-            arguments=plain_arguments(asked),
-            files={} if file is None else {"file": file},
-            now=now,
-        )
+        return [ask_replay(user, one, now) for one in asked]
 
 
 def in_replay_words(said: str) -> SafeString:
