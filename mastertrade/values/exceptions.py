@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from mastertrade.values.in_text import join, say
+from mastertrade.values.in_text import after_colon, join, name, say
 
 
 class DomainError(Exception):
@@ -54,7 +54,7 @@ class InvalidInput(DomainError):
         return join(
             "\n",
             (
-                say("{}: {}", field, detail)
+                say("{}: {}", name(field), after_colon(detail))
                 for field, details in self.errors.items()
                 for detail in details
             ),
