@@ -27,8 +27,8 @@ PATH = reverse("site:performance")
 
 @pytest.fixture
 def portfolio() -> Portfolio:
-    """Opened 40 days ago at noon."""
-    begun = timezone.now().replace(hour=12, minute=0, second=0) - 40 * DAY
+    """Opened at noon, 41 days ago: day 40 is over at any hour."""
+    begun = timezone.now().replace(hour=12, minute=0, second=0) - 41 * DAY
     return PortfolioFactory(now=begun)
 
 
