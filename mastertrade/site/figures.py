@@ -307,11 +307,10 @@ def _show_mark(
             return when(datetime.fromisoformat(mark.value), now)
         case Kind.GOAL if (title := titles.get(int(mark.value))) is not None:
             return format_html(QUOTED, title)
-        case Kind.NAME if words in labels:
-            return QUOTED.format(labels[words])
+        case Kind.NAME if label := labels.get(words[:1].lower() + words[1:]):
+            return QUOTED.format(label)
         case Kind.NAME:
-            spaced = words.removesuffix("_pct").replace("_", " ")
-            return spaced if mark.start else spaced.capitalize()
+            return words.removesuffix("_pct").replace("_", " ")
         case Kind.CALL:
             return ""
     return words

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from mastertrade.values.in_text import after_colon, join, name, say
+from mastertrade.values.in_text import after_colon, cased, join, name, say
 
 
 class DomainError(Exception):
@@ -38,7 +38,7 @@ class InvalidInput(DomainError):
         super().__init__(detail)
         self.field = field
         self.also = tuple(also)
-        self.on_page = str(self)
+        self.on_page = cased(str(self))
 
     @property
     def errors(self) -> dict[str, list[str]]:
