@@ -168,6 +168,18 @@ def test_a_month_that_is_none_is_the_nearest_there_is(
     assert f"{day(portfolio, 40):%B %Y}" in words(page)
 
 
+def test_one_day_is_said_and_not_drawn(mine: Client, portfolio: Portfolio) -> None:
+    book_profit(portfolio, Decimal(10), day(portfolio, 1))
+    page = page_of(mine, portfolio)
+    assert "One day has closed trades" in words(page)
+    assert 'class="chart' not in page
+
+    book_profit(portfolio, Decimal(10), day(portfolio, 2))
+    page = page_of(mine, portfolio)
+    assert "One day has closed trades" not in words(page)
+    assert page.count('class="chart') == len(SIZES)
+
+
 def test_there_is_a_drawing_for_each_width_that_says_itself(
     mine: Client, portfolio: Portfolio
 ) -> None:
