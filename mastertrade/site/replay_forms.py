@@ -91,6 +91,7 @@ class ReplayForm(CallForm):
     field_names: ClassVar[dict[str, str]] = {"policy": "policies"}
     prices = forms.ChoiceField(
         choices=PRICES,
+        initial=BUILT_IN_NAMES[0],
         required=False,
         label="Prices",
         help_text="AAPL, GOOG, IBM and MSFT of March 2000 to March 2013 (GOOG from "
