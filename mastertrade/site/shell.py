@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
@@ -23,7 +24,7 @@ from mastertrade.db.queue import find_last_seen, is_missing
 from mastertrade.site.figures import number_format
 from mastertrade.site.first_steps import FirstSteps, find_steps
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 CHOSEN = "portfolio"  # in the address and in the session
 NOT_TAKEN = (
     "You were signed out before this was sent, so nothing of it was taken. Sign in, "
@@ -61,10 +62,10 @@ def page(view: View) -> View:
     """A page of whoever signed in: times in their zone, numbers in their form."""
 
     @wraps(view)
-    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _ask_to_sign_in(request)
-        user = cast(User, request.user)
+        user = request.user
         token = number_format.set(NumberFormat(user.number_format))
         try:
             with timezone.override(ZoneInfo(user.time_zone)):
