@@ -30,6 +30,7 @@ from mastertrade.site.figures import show, when
 from mastertrade.site.gauges import Gauge, draw_gauge
 from mastertrade.site.goal_decisions import DecisionLine, lines_of
 from mastertrade.site.goal_lines import GoalLine, read_lines, running_goals, title_of
+from mastertrade.site.shell import SHOWN_IN_SWITCH, order_switch
 from mastertrade.site.wording import kind_notice, name_alert
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import HUNDRED, ZERO, exactly
@@ -38,7 +39,6 @@ from trades.enums import TradeStatus
 from trades.models import Position
 from trades.sizing_calls.limits import OLDEST_LIVE_MARK, LimitsNow, measure_limits
 
-SHOWN_IN_SWITCH = 4  # the others fold
 MOST_GOALS = 12
 MOST_POSITIONS = 50
 MOST_DECISIONS = 5
@@ -114,12 +114,13 @@ def read_today(
     state = _read_state(user, portfolio, now)
     is_money = state.lack is None
     running = running_goals(portfolio, now)
+    switch = order_switch(portfolio, mine)
     goals = read_lines(user, portfolio, running, now, state.limits, MOST_GOALS)
     return {
         "now": now,
         "portfolio": portfolio,
-        "switch": _order_switch(portfolio, mine),
-        "further": max(len(mine) - SHOWN_IN_SWITCH, 0),
+        "switch": switch,
+        "further": max(len(switch) - SHOWN_IN_SWITCH, 0),
         "halts": [say_halt(halt, now) for halt in state.halts],
         "state": state,
         "goals": goals,
@@ -147,21 +148,6 @@ def _waits_for_odds(line: GoalLine) -> bool:
     odds = line.figures.odds
     runs = line.figures.status is GoalStatus.ACTIVE and line.figures.begins_at is None
     return runs and odds is not None and odds.trades is None
-
-
-def _order_switch(chosen: Portfolio, mine: list[Portfolio]) -> list[Portfolio]:
-    """The chosen one, then the halted ones, then those that wait for a mark."""
-    listed = mine if chosen in mine else [chosen, *mine]
-    return sorted(
-        listed,
-        key=lambda one: (
-            one != chosen,
-            not one.halted,  # type: ignore[attr-defined]  # annotated
-            one.suspected_at is None,
-            not one.is_live,
-            one.pk,
-        ),
-    )
 
 
 def _read_state(user: User, portfolio: Portfolio, now: datetime) -> State:

@@ -202,6 +202,14 @@ def chance(ratio: Decimal | float) -> str:
     return f"{number(round_to(ratio * HUNDRED, (6, 0)))}{PERCENT_SIGN}"
 
 
+def chance_band(low: Decimal | float | None, high: Decimal | float | None) -> str:
+    """Of a probability, in whole percent with a dash; empty where there is none."""
+    if low is None or high is None:
+        return ""
+    ends = (round_to(Decimal(one) * HUNDRED, (6, 0)) for one in (low, high))
+    return "\N{EN DASH}".join(map(number, ends))
+
+
 def small_chance(ratio: Decimal | float) -> str:
     """A probability to one place below a tenth: what few walks meet."""
     pct = round_to(Decimal(ratio) * HUNDRED, (6, 1))
@@ -299,8 +307,8 @@ def _show_mark(
             return when(datetime.fromisoformat(mark.value), now)
         case Kind.GOAL if (title := titles.get(int(mark.value))) is not None:
             return format_html(QUOTED, title)
-        case Kind.NAME if words in labels:
-            return QUOTED.format(labels[words])
+        case Kind.NAME if label := labels.get(words[:1].lower() + words[1:]):
+            return QUOTED.format(label)
         case Kind.NAME:
             return words.removesuffix("_pct").replace("_", " ")
         case Kind.CALL:

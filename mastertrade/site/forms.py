@@ -10,7 +10,7 @@ from django import forms
 from goals.models.portfolios import LIMIT_KINDS
 from mastertrade.site.figures import show
 from mastertrade.values.exceptions import DomainError, InvalidInput
-from mastertrade.values.in_text import cased, say
+from mastertrade.values.in_text import after_colon, cased, say
 from mastertrade.values.money import format_plain
 from mastertrade.values.validation import is_plain_number
 from mastertrade.web.api_fields import StrictSerializer
@@ -100,7 +100,7 @@ class TellsWrong:
                 self.add_error(field, show(cased(wrong.detail), labels=self.labels()))
             else:
                 label = LABELS.get(wrong.field, wrong.field)
-                words = say("{}: {}", label, wrong.detail)
+                words = say("{}: {}", label, after_colon(wrong.detail))
                 self.add_error(None, show(words, labels=self.labels()))
 
     def labels(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 from django import forms
 from django.db import transaction
 from django.http import QueryDict
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from goals.decisions.policies import PolicyName
@@ -284,14 +285,14 @@ def _in_risks(pct: Decimal | None, risk_pct: Decimal | None) -> Decimal | None:
     return None if pct is None or not risk_pct else pct / risk_pct
 
 
-def wrong_in(form: GoalForm) -> list[tuple[str, str]]:
+def wrong_in(form: GoalForm) -> list[tuple[str, SafeString]]:
     """Labels and errors; none while nothing was said yet of how much."""
     if not (form["target_value"].data or "").strip():
         return []
     return [
         (
             str(form[name].label) if name in form.fields else "",
-            " ".join(map(str, errors)),
+            format_html_join(" ", "{}", ((error,) for error in errors)),
         )
         for name, errors in form.errors.items()
     ]

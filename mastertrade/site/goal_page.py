@@ -31,7 +31,7 @@ from mastertrade.site.goal_lines import (
     title_of,
 )
 from mastertrade.site.goal_periods import read_periods
-from mastertrade.site.sentences import GoalFigures, chance_and_band
+from mastertrade.site.sentences import GoalFigures
 from mastertrade.site.shell import page
 from mastertrade.site.what_if_sliders import sliders_of
 from mastertrade.values.money import HUNDRED, exactly
@@ -170,15 +170,12 @@ def _chance(goal: FinancialGoal, of: GoalFigures, now: datetime) -> StripFigure:
         note = "trading is halted: without another trade it does not move"
         return StripFigure(label, "not while halted", "", note)
     if of.odds.probability is None:
-        note = "not projected yet: the worker does it once a day"
-        if of.odds.trades is not None:
-            note = f"{of.odds.trades} of the 20 closed trades it needs"
-        return StripFigure(label, "not yet", "", note)
-    chance, _, band = chance_and_band(of.odds).partition("(")
+        return StripFigure(label, "not yet", "", of.odds.lack)
     note = "touched in time inside every floor"
     if of.odds.trades is not None:
         note += f", from {figures.number(of.odds.trades)} trades"
-    return StripFigure(label, chance.strip(), f" {band.rstrip(')')}", note)
+    chance = figures.chance(of.odds.probability)
+    return StripFigure(label, chance, f" {of.odds.band}", note)
 
 
 def _ended_as(status: GoalStatus) -> str:

@@ -15,6 +15,7 @@ from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.in_text import cased, say
 from strategies.models import StrategyInstance
 from strategies.services import create_strategy
+from trades.enums import DateOrder
 from trades.importing.formats import FORMATS
 from trades.importing.formats.mapped import MAPPED
 from trades.importing.mapped.forms import COMMA, POINT
@@ -41,6 +42,8 @@ from trades.services.uploads import read_head
 FILTER_ROWS = 3
 # Of every file; texts, as an upload to the API gives them.
 OPTIONS = ("venue", "fx_rates", "fee_rates", "contract_sizes", "equal_fills")
+# Of a file whose columns are known; a mapping has its own.
+OF_THE_FILE = ("quote_currency", "fee_currency", "date_order")
 PAIRS = ("fx_rates", "fee_rates", "contract_sizes")
 TEXTS = ("symbol", "quote_currency", "fee_currency", "contract_size", "time_zone")
 WORDS = {
@@ -72,6 +75,7 @@ LABELS = {
     "contract_size": "Units for one of the quantity",
     "contract_sizes": "Sizes of contracts, by symbol",
     "fx_rates": "Rates of other currencies",
+    "fx_rates_file": "fx_rates_file of the API",
     "fee_rates": "Rates of coins that fees are paid in",
     "equal_fills": "What equals a fill from another source",
     "date_order": "Dates are written",
@@ -230,9 +234,10 @@ def _form(
 
 def read_choices(upload: ImportUpload, given: QueryDict) -> dict[str, Any]:
     """The choices of an upload with what a form changes; raises `InvalidInput`."""
-    choices = {**upload.choices, "options": _read_options(given)}
+    choices = upload.choices
     if choices["format"] != MAPPED.name:
-        return choices
+        return {**choices, "options": _read_options(given, *OF_THE_FILE)}
+    choices = {**choices, "options": _read_options(given)}
     plain = _read_plain(upload, given)
     mapping = read_mapping(plain)
     find = [name for name in FORMS if not given.get(name)]
@@ -245,13 +250,15 @@ def read_choices(upload: ImportUpload, given: QueryDict) -> dict[str, Any]:
     }
 
 
-def _read_options(given: QueryDict) -> dict[str, str]:
-    asked = {name: given.get(name, "").strip() for name in OPTIONS}
+def _read_options(given: QueryDict, *more: str) -> dict[str, str]:
+    asked = {name: given.get(name, "").strip() for name in (*OPTIONS, *more)}
     asked = {name: text for name, text in asked.items() if text}
     for name in PAIRS:
         read_rates(name, filter(str.strip, asked.get(name, "").split(",")))
     if asked.get("equal_fills", "refuse") not in set(EqualFills):
         raise InvalidInput("equal_fills", "must be refuse, known or new.")
+    if asked.get("date_order", DateOrder.YMD) not in set(DateOrder):
+        raise InvalidInput("date_order", "must be ymd, dmy or mdy.")
     return asked
 
 

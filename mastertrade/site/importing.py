@@ -24,6 +24,7 @@ from mastertrade.db.transactions import atomic_for_long
 from mastertrade.site.figures import show
 from mastertrade.site.forms import CallForm
 from mastertrade.site.import_choices import (
+    WORDS,
     Columns,
     arguments_of,
     first_choices,
@@ -231,6 +232,7 @@ def _context(
         "venue": options.get("venue") or (columns and columns.plain["venue"]),
         "format": FORMATS[upload.choices["format"]],
         "columns": columns,
+        "date_orders": WORDS["date_order"],
         "preview": preview,
         "equity_after": preview and preview.equity + preview.profit,
         "blocks": preview is not None and preview.report.refused > 0,
@@ -261,7 +263,9 @@ def _preview(upload: ImportUpload) -> ImportPreview:
         )
     transaction.set_rollback(True)
     rows = (replace(row, why=in_import_words(row.why)) for row in shown.rows)
-    return replace(shown, rows=tuple(rows))
+    warnings = tuple(map(in_import_words, shown.report.warnings))
+    report = replace(shown.report, warnings=warnings)
+    return replace(shown, report=report, rows=tuple(rows))
 
 
 @require_safe
@@ -295,7 +299,12 @@ def _job_context(request: HttpRequest, job_id: int) -> dict[str, Any]:
         "job": job,
         "poll": reverse("site:import-progress", args=[job.pk]),
         "result": result,
-        "refusals": result.get("refusals", [])[:SHOWN_REFUSALS],
+        "error": in_import_words(job.error),
+        "warnings": [in_import_words(one) for one in result.get("warnings", [])],
+        "refusals": [
+            {**one, "reason": in_import_words(one["reason"])}
+            for one in result.get("refusals", [])[:SHOWN_REFUSALS]
+        ],
         "done": done.first(),
         "step": DONE if job.has_ended else WORK,
         "steps": STEPS,

@@ -140,7 +140,9 @@ def _show(
     worst = deepest(found.values)
     held = Position.objects.filter(portfolio=portfolio, status=TradeStatus.OPEN)
     return {
-        "drawings": draw_return(found.values, deposits, limits),
+        "drawings": draw_return(found.values, deposits, limits)
+        if len(found.values) > 1
+        else [],
         "fall": fall_pct(found.values[-1]),
         "worst": worst if worst is not None and fall_pct(worst) else None,
         "worst_pct": None if worst is None else fall_pct(worst),

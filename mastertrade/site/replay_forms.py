@@ -23,7 +23,7 @@ from trades.api.serializers.replays import (
     ReplayRequestSerializer,
     ReplayUploadSerializer,
 )
-from trades.api.views.jobs import plain_arguments
+from trades.api.views.jobs import ask_replay, plain_arguments
 from trades.enums import JobKind
 from trades.jobs.kinds.comparisons import DEFAULTS
 from trades.models import UserJob
@@ -91,6 +91,7 @@ class ReplayForm(CallForm):
     field_names: ClassVar[dict[str, str]] = {"policy": "policies"}
     prices = forms.ChoiceField(
         choices=PRICES,
+        initial=BUILT_IN_NAMES[0],
         required=False,
         label="Prices",
         help_text="AAPL, GOOG, IBM and MSFT of March 2000 to March 2013 (GOOG from "
@@ -232,17 +233,7 @@ class ReplayForm(CallForm):
     def _create(
         self, user: User, now: datetime, asked: list[dict[str, Any]]
     ) -> list[UserJob]:
-        return [self._job(user, now, one) for one in asked]
-
-    def _job(self, user: User, now: datetime, asked: dict[str, Any]) -> UserJob:
-        file = asked.pop("file", None)
-        return create_job(
-            user=user,
-            kind=JobKind.REPLAY,
-            arguments=plain_arguments(asked),
-            files={} if file is None else {"file": file},
-            now=now,
-        )
+        return [ask_replay(user, one, now) for one in asked]
 
 
 def in_replay_words(said: str) -> SafeString:

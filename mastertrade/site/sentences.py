@@ -17,7 +17,7 @@ from goals.enums import AfterAchieved, GoalStatus, HaltCause, Health, Measure
 from goals.models.halts import LIMITS
 from mastertrade.site import figures
 from mastertrade.site.figures import words
-from mastertrade.values.money import HUNDRED, round_to
+from mastertrade.values.money import round_to
 
 # Where attention is needed: the tone of the pill.
 PILLS = {Health.LAGGING: "warn", Health.AT_RISK: "warn", Health.UNREACHABLE: "bad"}
@@ -53,7 +53,6 @@ URGENCY = {
     Health.ON_PACE: 3,
     Health.AHEAD: 3,
 }
-WHOLE_PERCENT = (6, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +80,20 @@ class Odds:
     low: Decimal | None
     high: Decimal | None
     trades: int | None
+
+    @property
+    def band(self) -> str:
+        return figures.chance_band(self.low, self.high)
+
+    @property
+    def lack(self) -> str:
+        """What an unknown chance waits for; empty where nothing brings it."""
+        if self.trades is None:
+            return "it is projected once a day"
+        if self.trades < FEWEST_TRADES:
+            closed = figures.number(self.trades)
+            return f"{closed} of the {FEWEST_TRADES} closed trades it needs"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,34 +310,14 @@ def _odds(goal: GoalFigures) -> Iterator[SafeString]:
     link = goal.links.odds
     if goal.halted and goal.halted_until is None:
         return  # what was projected is not what halted trading comes to
-    if odds.trades is None:
-        yield _link(link, "no probability yet") + SafeString(
-            ", it is projected once a day"
-        )
-    elif odds.probability is None and odds.trades < FEWEST_TRADES:
-        yield _link(link, "no probability yet") + format_html(
-            ", {} of the {} closed trades it needs",
-            figures.number(odds.trades),
-            FEWEST_TRADES,
-        )
-    elif odds.probability is None:
-        yield _link(link, "no probability")
-    else:
-        yield _link(link, chance_and_band(odds)) + SafeString(" to arrive")
-
-
-def chance_and_band(odds: Odds) -> str:
-    """A chance, and its band in whole percent: "61 % (48 to 72)", with a dash."""
     if odds.probability is None:
-        return "not known"
-    shown = figures.chance(odds.probability)
-    if odds.low is None or odds.high is None:
-        return shown
-    low, high = (
-        figures.number(round_to(one * HUNDRED, WHOLE_PERCENT))
-        for one in (odds.low, odds.high)
-    )
-    return f"{shown} ({low}\N{EN DASH}{high})"
+        said = "no probability yet" if odds.lack else "no probability"
+        lack = format_html(", {}", odds.lack) if odds.lack else SafeString("")
+        yield _link(link, said) + lack
+        return
+    shown, band = figures.chance(odds.probability), odds.band
+    with_band = f"{shown} ({band})" if band else shown
+    yield _link(link, with_band) + SafeString(" to arrive")
 
 
 def _sizes(goal: GoalFigures) -> Iterator[SafeString]:

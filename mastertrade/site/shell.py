@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
 from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
-from django.contrib.auth.decorators import login_required
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
@@ -21,9 +24,15 @@ from mastertrade.db.queue import find_last_seen, is_missing
 from mastertrade.site.figures import number_format
 from mastertrade.site.first_steps import FirstSteps, find_steps
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 CHOSEN = "portfolio"  # in the address and in the session
+NOT_TAKEN = (
+    "You were signed out before this was sent, so nothing of it was taken. Sign in, "
+    "and you come back to the page to send it again."
+)
 MOST_IN_SWITCH = 24
+# The others are folded away.
+SHOWN_IN_SWITCH = 4
 # What the pages are called, and the name of each one's address.
 PAGES: tuple[tuple[str, str], ...] = (
     ("Today", "site:home"),
@@ -52,10 +61,11 @@ class Shell:
 def page(view: View) -> View:
     """A page of whoever signed in: times in their zone, numbers in their form."""
 
-    @login_required
     @wraps(view)
-    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        user = cast(User, request.user)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return _ask_to_sign_in(request)
+        user = request.user
         token = number_format.set(NumberFormat(user.number_format))
         try:
             with timezone.override(ZoneInfo(user.time_zone)):
@@ -64,6 +74,22 @@ def page(view: View) -> View:
             number_format.reset(token)
 
     return answer
+
+
+def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:
+    """One comes back to the page; what was sent from it is said not to be taken.
+
+    What htmx asks for is a part of a page, which stays as it is (`site.js`).
+    """
+    if "HX-Request" in request.headers:
+        return HttpResponse(status=401)
+    if request.method in {"GET", "HEAD"}:
+        return redirect_to_login(request.get_full_path())
+    messages.warning(request, NOT_TAKEN)
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    is_own = came_from.netloc == request.get_host()
+    back = urlunsplit(("", "", came_from.path, came_from.query, "")) if is_own else ""
+    return redirect_to_login(back or reverse("site:home"))
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -134,7 +160,14 @@ def choose_portfolio(
     else:
         chosen = _find(user, mine, str(request.session.get(CHOSEN, "")))
         chosen = chosen or min(mine, key=_by_use, default=None)
-    return chosen, mine
+    return chosen, mine if chosen is None else order_switch(chosen, mine)
+
+
+def order_switch(chosen: Portfolio, mine: list[Portfolio]) -> list[Portfolio]:
+    """Every page's order: that of `portfolios_of`, with the chosen one in sight."""
+    if chosen in mine[:SHOWN_IN_SWITCH]:
+        return mine
+    return [chosen, *(one for one in mine if one != chosen)]
 
 
 def _by_use(portfolio: Portfolio) -> tuple[bool, bool, int]:

@@ -33,7 +33,8 @@ from mastertrade.site.performance_chart import draw_interval
 from mastertrade.site.shell import choose_portfolio, page
 from mastertrade.site.wording import kind_notice
 from mastertrade.values.money import HUNDRED, exactly
-from mastertrade.web.json_parser import ExactJSONParser
+from mastertrade.web.api_fields import JSONObjectField
+from mastertrade.web.json_parser import ExactJSONParser, NestedTooDeep
 from strategies.api.serializers import (
     StrategyChangeSerializer,
     StrategyCreationSerializer,
@@ -332,6 +333,9 @@ class StrategyForm(CallForm):
         text = self.cleaned_data["parameters"] or "{}"
         try:
             return ExactJSONParser().parse(BytesIO(text.encode()))
+        except NestedTooDeep as error:
+            words = JSONObjectField.default_error_messages["too_deep"]
+            raise forms.ValidationError(words) from error
         except ParseError as error:
             raise forms.ValidationError(str(error.detail)) from error
 

@@ -26,6 +26,7 @@ from mastertrade.site.import_choices import require_strategy
 from mastertrade.values.money import MONEY, PERCENT
 from trades.enums import JobKind
 from trades.importing.formats import FORMATS
+from trades.importing.formats.mapped import MAPPED
 from trades.importing.recognising import HEAD_BYTES, recognise, refuse_unreadable
 from trades.models import UserJob
 from trades.services.jobs import create_job
@@ -214,7 +215,7 @@ class ImportForm(CallForm):
 
 
 def _require_text(head: bytes) -> bool:
-    refuse_unreadable(head, "mastertrade-csv")
+    refuse_unreadable(head, MAPPED.name)
     return True
 
 

@@ -52,7 +52,7 @@ def what_if(request: HttpRequest, goal_id: int) -> HttpResponse:
     except InvalidInput as wrong:
         context: dict[str, Any] = {
             "goal": goal,
-            "wrong": figures.show(wrong.detail, now),
+            "wrong": figures.show(wrong.on_page, now),
         }
         return render(request, "site/parts/what_if.html", context, status=422)
     found = ask_what_if(goal, change, now, rough="rough" in request.GET)
@@ -158,13 +158,10 @@ def _rows(
 
 def _with_band(outcome: WhatIfOutcome) -> SafeString:
     shown = figures.chance(outcome.probability)
-    if outcome.low is None or outcome.high is None:
+    band = figures.chance_band(outcome.low, outcome.high)
+    if not band:
         return format_html("{}", shown)
-    low, high = (
-        figures.number(round_to(Decimal(one) * HUNDRED, (6, 0)))
-        for one in (outcome.low, outcome.high)
-    )
-    return format_html('{}<span class="sub">{} to {}</span>', shown, low, high)
+    return format_html('{}<span class="sub">{}</span>', shown, band)
 
 
 def _days(outcome: WhatIfOutcome) -> str:

@@ -1,11 +1,12 @@
 """What the pages call an alert, and say of a portfolio."""
 
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from goals.enums import AlertKind, PortfolioKind
 from goals.models import Portfolio
-from mastertrade.site.figures import when, words
+from mastertrade.site.figures import day, when, words
 
 # Where the kind's own words are not the ones of the pages.
 ALERT_NAMES = {
@@ -46,7 +47,7 @@ def kind_notice(portfolio: Portfolio) -> str:
     if portfolio.is_live:
         return ""
     if portfolio.shown_kind is PortfolioKind.DEMO:
-        return DEMO_NOTICE.format(f"{portfolio.created_at:%Y-%m-%d}")
+        return DEMO_NOTICE.format(day(timezone.localtime(portfolio.created_at)))
     return REPLAY_NOTICE
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from mastertrade.values.in_text import join, say
+from mastertrade.values.in_text import after_colon, cased, join, name, say
 
 
 class DomainError(Exception):
@@ -38,7 +38,7 @@ class InvalidInput(DomainError):
         super().__init__(detail)
         self.field = field
         self.also = tuple(also)
-        self.on_page = str(self)
+        self.on_page = cased(str(self))
 
     @property
     def errors(self) -> dict[str, list[str]]:
@@ -54,7 +54,7 @@ class InvalidInput(DomainError):
         return join(
             "\n",
             (
-                say("{}: {}", field, detail)
+                say("{}: {}", name(field), after_colon(detail))
                 for field, details in self.errors.items()
                 for detail in details
             ),

@@ -107,6 +107,13 @@ def cased(text: str, case: Callable[[str], str] = str.upper) -> Text:
     return Text(case(text[:1]) + text[1:], marks_of(text))
 
 
+def after_colon(text: str) -> str:
+    """A sentence as it goes on after a colon: a name keeps its capitals."""
+    first = text.partition(" ")[0]
+    begins = first.isalpha() and first.istitle()
+    return cased(text, str.lower) if begins else text
+
+
 def unstopped(text: str) -> Text:
     """Without its full stop, to go on after it."""
     return Text(text.rstrip("."), marks_of(text))

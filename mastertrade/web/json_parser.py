@@ -20,6 +20,10 @@ MAX_REPEATED = 200
 MAX_BODY_DEPTH = MAX_JSON_DEPTH + 10
 
 
+class NestedTooDeep(ParseError):
+    default_detail = f"Nested deeper than {MAX_BODY_DEPTH} levels."
+
+
 class ExactJSONParser(JSONParser):
     """JSON whose numbers stay exact: 0.1 is read as the decimal 0.1, not as a float.
 
@@ -41,7 +45,9 @@ class ExactJSONParser(JSONParser):
                 parse_constant=_refuse_constant,
                 object_pairs_hook=_read_object,
             )
-        except (ValueError, RecursionError) as error:
+        except RecursionError:
+            raise NestedTooDeep from None
+        except ValueError as error:
             raise ParseError(f"JSON parse error: {shorten(str(error))}") from None
         _refuse_deep_nesting(data)
         return data
@@ -84,7 +90,7 @@ def _refuse_deep_nesting(data: Any) -> None:
     level, depth = [data], 0
     while level:
         if depth > MAX_BODY_DEPTH:
-            raise ParseError(f"Nested deeper than {MAX_BODY_DEPTH} levels.")
+            raise NestedTooDeep
         depth += 1
         level = [
             item

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from goals.models import FinancialGoal
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
@@ -108,3 +108,30 @@ def test_a_goal_is_made_with_its_pace_and_chance_before_saving(
     expect(page.locator(".banner.good")).to_contain_text("Created: 60 USDT of income")
     settle(page)
     assert complaints == []
+
+
+def test_an_answer_that_comes_late_closes_no_dialog(
+    page: Page, goal: FinancialGoal
+) -> None:
+    sign_in(page, "ada")
+    page.wait_for_url("**/")
+    page.goto(f"/goals/{goal.pk}/")
+    expect(page.locator("#what-if-answer caption")).to_contain_text("As it is")
+    held: list[Route] = []
+    exact = re.compile(r"/what-if/\?(?!.*rough)")
+    page.route(exact, lambda route: held.append(route))
+    page.get_by_label("Hard floor below the peak").focus()
+    page.keyboard.press("ArrowLeft")
+    page.get_by_role("button", name="Save as change").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    assert len(held) == 1
+
+    with page.expect_response(exact):
+        held[0].continue_()
+    settle(page)
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="Save", exact=True).click()
+
+    expect(page.locator(".banner.good")).to_contain_text("Saved as change")
+    settle(page)

@@ -7,6 +7,7 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from tests.browser.pages import (
+    DRAWN,
     HEIGHT,
     PICTURES,
     THEMES,
@@ -63,6 +64,7 @@ def test_no_page_is_wider_than_its_screen_inaccessible_or_loads_from_elsewhere(
                 for theme in THEMES if PICTURES else ("light",):
                     page.emulate_media(color_scheme=theme)
                     if PICTURES:
+                        page.wait_for_function(DRAWN)
                         name = address.strip("/").replace("/", "-") or "today"
                         target = Path(PICTURES) / f"{name}-{width}-{theme}.png"
                         page.screenshot(path=target, full_page=True)

@@ -259,7 +259,7 @@ class _Booking:
                 f"{self.webhook.bot} equals {other}, imported from a file of fills. "
                 "Nothing was booked: void the trades of that file, or import the bot's "
                 f"database with the account {self.webhook.bot} and choose what to "
-                "do with equal fills (--equal-fills)."
+                "do with equal fills (equal_fills)."
             )
 
     def _refuse_unended(self) -> None:

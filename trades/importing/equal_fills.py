@@ -205,7 +205,7 @@ JOIN staged_trades s ON coalesce(s.parent_external_id, s.external_id) = r.root
 """
 EQUAL_REASON = (
     "equals {other}, which came from another source. Nothing is booked with it "
-    "until you choose: --equal-fills known (the same) or --equal-fills new."
+    "until you choose equal_fills: known (the same one) or new (another one)."
 )
 SOME_ORDERS = (
     "has orders that came in as fills ({other}) and others that did not: import one "

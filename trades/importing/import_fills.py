@@ -168,7 +168,7 @@ class FillImport:
             if span.last - span.first > LONGEST_FIXED:
                 yield (
                     f"{currency} is converted at one fixed rate for fills from "
-                    f"{span.first:%Y-%m-%d} to {span.last:%Y-%m-%d}; --fx-rates FILE "
+                    f"{span.first:%Y-%m-%d} to {span.last:%Y-%m-%d}; fx_rates_file "
                     "takes a rate for each day."
                 )
 
@@ -279,9 +279,9 @@ class FillImport:
         pair = f"{quote}{self._format.separator}{currency}"
         return (
             f"is paid in {quote}, and its rate in {currency} on "
-            f"{row.filled_at:%Y-%m-%d} is not known: give rates by day (--fx-rates "
-            f"FILE), import a fill of {pair} within a day of it, or give one fixed "
-            f"rate (--fx-rate {quote}=…)."
+            f"{row.filled_at:%Y-%m-%d} is not known: give rates by day in "
+            f"fx_rates_file, import a fill of {pair} within a day of it, or give one "
+            f"fixed rate in fx_rates ({quote}=…)."
         )
 
     def _fee_rate(self, row: _Row, fx_rate: Decimal) -> Decimal | None:
@@ -301,8 +301,8 @@ class FillImport:
         rate = self._fee_rate(row, fx_rate)
         if row.fee_other and rate is None:
             given = (
-                f"is paid in {row.fee_coin}: a rate {row.fee_coin}=… is needed, or "
-                f"an earlier fill that trades it for {row.quote}."
+                f"is paid in {row.fee_coin}: a rate {row.fee_coin}=… is needed in "
+                f"fee_rates, or an earlier fill that trades it for {row.quote}."
             )
             return Refusal(row.line, file.fee_column, given)
         paid = Fees(row.fee_quote, row.fee_base, row.fee_other)

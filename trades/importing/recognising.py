@@ -47,6 +47,12 @@ FOREIGN = (
     ("trades of Interactive Brokers", {"tradeid", "ibcommission"}),
     ("MetaTrader's deals", {"deal", "symbol", "volume"}),
 )
+JSON = re.compile(rb'\s*[\[{]\s*["\[{}\]]')
+JSON_WORDS = [one.words for one in FORMATS.values() if one.name.endswith("json")]
+NO_COLUMNS = (
+    "is JSON, which has no columns to map, of a form that is not known here: "
+    f"{' and '.join(JSON_WORDS)} are. Of anything else export a CSV."
+)
 # Of which more than a quarter is NUL in UTF-16.
 BEGINNING = 200
 NO_TEXT = (
@@ -55,14 +61,14 @@ NO_TEXT = (
 )
 WIDE = (
     'is text in UTF-16, as Excel saves "Unicode text": save it as UTF-8, or map its '
-    "columns (--mapping)."
+    "columns."
 )
 OWN_COLUMNS = (
     f"Our own CSV needs the columns {', '.join(REQUIRED)}; more are "
     f"{', '.join(name for name in NAMES if name not in REQUIRED)}."
 )
 ANY_VENUE = (
-    "Fills of any venue or broker, stocks included, come in as --format ccxt-json: "
+    "Fills of any venue or broker, stocks included, come in as format ccxt-json: "
     'objects such as {"id": "1", "timestamp": 1767225600000, "symbol": "AAPL/USD", '
     '"side": "buy", "price": 185.5, "amount": 10, "fee": {"cost": 1, "currency": '
     '"USD"}}; see docs/importing.md.'
@@ -85,6 +91,9 @@ def refuse_unreadable(head: bytes, format_name: str) -> None:
         begin = head[:BEGINNING]
         if begin.count(0) * 4 > len(begin) and recognise(head) not in FORMATS:
             raise InvalidInput("file", NO_TEXT)
+        is_json = JSON.match(head.removeprefix(BYTE_ORDER_MARK))
+        if is_json and recognise(head) not in FORMATS:
+            raise InvalidInput("file", NO_COLUMNS)
     if format_name.endswith("json"):
         looks_like = recognise(head)
         if looks_like in FORMATS and looks_like != format_name:
@@ -138,7 +147,7 @@ def _find_format(kind: str, names: set[str]) -> str | None:
 
 
 def _name(looks_like: str) -> str:
-    return f"It looks like {FORMATS[looks_like].words}: --format {looks_like}."
+    return f"It looks like {FORMATS[looks_like].words}: format {looks_like}."
 
 
 def _names(text: str) -> set[str]:

@@ -149,7 +149,10 @@ def _draw_days(axes: Any, report: InstrumentReport, *, most: int) -> None:
     axes.set_xlim(report.first_at, report.last_at)
     locator: Any = dates.AutoDateLocator(minticks=2, maxticks=most)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    form: Any = dates.ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    form.offset_formats[2:] = ["%b %Y", *["%-d %b %Y"] * 2, "%-d %b %Y %H:%M"]
+    form.zero_formats[3] = "%-d %b"
+    axes.xaxis.set_major_formatter(form)
 
 
 def _spans(

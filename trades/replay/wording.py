@@ -1,7 +1,10 @@
 """The words and figures that the terminal and the page share."""
 
+import re
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from goals.decisions.policies import PolicyName
@@ -41,6 +44,7 @@ WHAT_THE_BASELINE_IS = (
     "signals are traded and by which strategy."
 )
 MOST_NAMES = 5  # in a title
+ISO_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 WHY_ONE_RUN_SAYS_LITTLE = (
     "A report says what happened in this run. One run is one path of prices: another "
     "period or instrument may show the opposite, so it is not evidence that a policy "
@@ -56,6 +60,23 @@ def _with_commas(plain: str) -> str:
 number_form: ContextVar[Callable[[str], str]] = ContextVar(
     "number_form", default=_with_commas
 )
+
+
+@dataclass(frozen=True, slots=True)
+class DateForm:
+    """How a day and a month are written, as `strftime` takes it."""
+
+    day: str = "%Y-%m-%d"
+    month: str = "%Y-%m"
+
+
+ISO = DateForm()
+# A page writes both in words.
+date_form: ContextVar[DateForm] = ContextVar("date_form", default=ISO)
+
+
+def day_name(at: date) -> str:
+    return f"{at:{date_form.get().day}}"
 
 
 def percent(value: Decimal | None, *, signed: bool = False, places: int = 1) -> str:
@@ -98,17 +119,17 @@ def period_name(period: PeriodSummary, goal_type: GoalType) -> str:
     start = period.start_date
     match goal_type.calendar:
         case CalendarPeriod.DAY:
-            return f"{start}"
+            return day_name(start)
         case CalendarPeriod.WEEK:
             return f"{start:%G-W%V}"
         case CalendarPeriod.MONTH:
-            return f"{start:%Y-%m}"
+            return f"{start:{date_form.get().month}}"
         case CalendarPeriod.QUARTER:
             return f"{start.year} Q{(start.month + 2) // 3}"
         case CalendarPeriod.YEAR:
             return str(start.year)
-    end = "no deadline" if period.target_date is None else f"{period.target_date}"
-    return f"{start} to {end}"
+    end = period.target_date
+    return f"{day_name(start)} to {'no deadline' if end is None else day_name(end)}"
 
 
 def goal_words(report: InstrumentReport) -> str:
@@ -234,7 +255,7 @@ def lasting_halts(report: InstrumentReport) -> list[str]:
             days = _days((report.last_at - run.halted_at).days)
             sentences.append(
                 f"{run_name(run).capitalize()} ends halted: nothing was traded from "
-                f"{run.halted_at:%Y-%m-%d} to the end, {days}."
+                f"{day_name(run.halted_at)} to the end, {days}."
             )
     return sentences
 
@@ -244,9 +265,14 @@ def halt_sentences(report: InstrumentReport) -> list[str]:
     return [
         f"{run_name(run).capitalize()}: {words}."
         for run in report.runs
-        for words in (run.challenge, halt_words(run), stop_words(run))
+        for words in (_dated(run.challenge), halt_words(run), stop_words(run))
         if words
     ]
+
+
+def _dated(words: str) -> str:
+    """What was stored as a sentence, with its days as they are written now."""
+    return ISO_DAY.sub(lambda day: day_name(date.fromisoformat(day[0])), words)
 
 
 def stop_words(run: RunSummary) -> str:
@@ -262,7 +288,7 @@ def halt_words(run: RunSummary) -> str:
     if not run.halts:
         return ""
     count = TIMES.get(len(run.halts), f"{len(run.halts)} times")
-    dates = _listed([f"{halt.began:%Y-%m-%d}" for halt in run.halts])
+    dates = _listed([day_name(halt.began) for halt in run.halts])
     causes = dict.fromkeys(halt.cause or HaltCause.HARD_DRAWDOWN for halt in run.halts)
     where = _listed([f"its {LIMITS[cause]}" for cause in causes])
     words = f"halted {count} at {where} ({dates})"

@@ -39,7 +39,7 @@ from trades.sizing_calls.record_sql import COUNTED, SUM_UP, SUMS, WALKED
 from trades.sizing_calls.records import record_of
 
 # Entries of the ledger whose trades are looked at: the newest.
-MOST_WALKED = 20_000
+MOST_WALKED = 12_000
 MOST_STRATEGIES = 50
 # With the row of the ledger's days that each belongs to.
 FLOWS = """
@@ -72,20 +72,19 @@ WITH ended AS MATERIALIZED (
     FROM portfolios p {WALKED}
     WHERE p.user_id = %(user_id)s AND {COUNTED} AND g.trade_id IS NOT NULL
 )
-SELECT 'all', string_agg(result, '' ORDER BY closed_at, ledger_key), NULL::date,
-       CASE WHEN max(cut_at) IS NOT NULL THEN min(closed_at) END, (
-           SELECT min(e.closed_at) FROM ended e LEFT JOIN (
-               SELECT closed_at, ledger_key FROM ended WHERE result <> (
-                   SELECT result FROM ended
-                   ORDER BY closed_at DESC, ledger_key DESC LIMIT 1)
-               ORDER BY closed_at DESC, ledger_key DESC LIMIT 1
-           ) o ON true
-           WHERE o.closed_at IS NULL
-              OR (e.closed_at, e.ledger_key) > (o.closed_at, o.ledger_key)
+SELECT 'all', a.results, NULL::date,
+       CASE WHEN a.cut_at IS NOT NULL THEN a.first_at END, (
+           SELECT closed_at FROM ended ORDER BY closed_at DESC, ledger_key DESC
+           OFFSET length(a.results) - length(rtrim(a.results, right(a.results, 1))) - 1
+           LIMIT 1
        ),
        NULL::bigint, NULL::bigint, NULL::numeric, NULL::bigint, NULL::numeric,
        {NO_SUMS}
-FROM ended
+FROM (
+    SELECT string_agg(result, '' ORDER BY closed_at, ledger_key) AS results,
+           min(closed_at) AS first_at, max(cut_at) AS cut_at
+    FROM ended
+) a
 UNION ALL
 SELECT 'strategy', strategy_id, NULL, NULL, NULL, count(*),
        count(*) FILTER (WHERE profit > 0), sum(profit), NULL, NULL, {SUM_UP}

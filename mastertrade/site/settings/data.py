@@ -5,7 +5,6 @@ from typing import Any, cast
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -57,7 +56,7 @@ def _show(request: HttpRequest, form: DeleteForm) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@page
 def export(request: HttpRequest) -> StreamingHttpResponse:
     user, now = cast(User, request.user), timezone.now()
     answer = StreamingHttpResponse(

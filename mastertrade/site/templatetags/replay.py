@@ -1,6 +1,6 @@
 """`{% load replay %}`: what a report says, in words and as a drawing.
 
-Numbers are written in the form of the user whose request it is.
+Numbers are written in the form of the user whose request it is, dates in words.
 """
 
 from collections.abc import Callable
@@ -16,22 +16,26 @@ from trades.replay.halts import HaltSpan
 from trades.replay.report import InstrumentReport
 
 register = template.Library()
+IN_WORDS = wording.DateForm("%-d %b %Y", "%b %Y")
 
 
 def in_users_form(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def shown(*args: Any) -> Any:
-        token = wording.number_form.set(in_format)
+        numbers = wording.number_form.set(in_format)
+        dates = wording.date_form.set(IN_WORDS)
         try:
             return function(*args)
         finally:
-            wording.number_form.reset(token)
+            wording.number_form.reset(numbers)
+            wording.date_form.reset(dates)
 
     return shown
 
 
 for name in (
     "chart_words",
+    "day_name",
     "factor_range",
     "goal_words",
     "halt_figures",

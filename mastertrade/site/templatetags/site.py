@@ -5,6 +5,7 @@ from django import template
 from mastertrade.site import figures
 from mastertrade.site.figures import words
 from mastertrade.site.sentences import factor
+from mastertrade.values.in_text import after_colon
 
 register = template.Library()
 for name in (
@@ -22,6 +23,7 @@ for name in (
     "fine_percent",
     "points",
     "chance",
+    "chance_band",
     "small_chance",
     "when",
     "day",
@@ -30,6 +32,7 @@ for name in (
 ):
     register.filter(name, getattr(figures, name))
 register.filter("words", words)
+register.filter("after_colon", after_colon, is_safe=True)
 register.filter("factor", factor)
 register.simple_tag(figures.icon, name="icon")
 register.simple_tag(figures.pill, name="pill")

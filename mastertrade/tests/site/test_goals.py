@@ -250,7 +250,7 @@ def test_a_preview_says_what_is_wrong(mine: Client, goal: FinancialGoal) -> None
 
     page = mine.post(address, {**FORM, "max_factor": "9"}).content.decode()
 
-    assert "Largest factor: Must be from 0.1 to 2." in words(page)
+    assert "Largest factor: must be from 0.1 to 2." in words(page)
 
 
 def test_a_goal_is_edited_and_measured_at_once(

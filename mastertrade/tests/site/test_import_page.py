@@ -484,3 +484,67 @@ def test_a_refusal_names_what_is_to_be_chosen_as_the_page_does(
     text = text_of(client.get(address))
 
     assert "or name one for the whole file (“Prices are in”)" in text
+
+
+@pytest.mark.parametrize("content", ['[{"ticker": "ABC"}]', '{"rows": []}', "[[1, 2]]"])
+def test_json_of_no_known_form_is_not_offered_for_mapping(
+    client: Client, portfolio: Portfolio, content: str
+) -> None:
+    answer = send(client, portfolio, content)
+
+    assert answer.status_code == 422
+    assert "JSON, which has no columns to map" in text_of(answer)
+    assert not ImportUpload.objects.exists()
+
+
+FLAG = re.compile(r"(?<![\w-])--[a-z]")
+BINANCE = "Date(UTC),Pair,Side,Price,Executed,Amount,Fee\n"
+FILL = '[{"id": "1", "timestamp": 1767225600000, "side": "buy", "amount": 1, %s}]'
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (
+            f"{BINANCE}01/03/21 12:00:00,ETHUSD,BUY,5,1ETH,5USD,0USD\n",
+            "Dates are written",
+        ),
+        (
+            f"{BINANCE}2026-03-01 12:00:00,ETHBTC,BUY,1,1ETH,1BTC,0BTC\n",
+            "fixed rate in “Rates of other currencies” (BTC=…)",
+        ),
+        (
+            f"{BINANCE}2026-03-01 12:00:00,ETHUSD,BUY,1,1ETH,1USD,0.1BNB\n",
+            "needed in “Rates of coins that fees are paid in”",
+        ),
+        (FILL % '"symbol": "ABC", "price": 5', "symbols in “Prices are in” (USD)"),
+        (
+            FILL % '"symbol": "B/USD:USD", "price": 5',
+            "in “Sizes of contracts, by symbol” (B/USD:USD=0.01",
+        ),
+    ],
+)
+def test_what_a_row_lacks_is_asked_for_by_the_labels_of_the_page(
+    client: Client, portfolio: Portfolio, content: str, says: str
+) -> None:
+    address = check_of(client, portfolio, content)
+
+    page = client.get(address)
+
+    assert says in text_of(page)
+    assert not FLAG.search(text_of(page))
+    label = re.search("“([^”]+)”", says)
+    assert f">{label[1] if label else says}</label>" in page.content.decode()
+
+
+def test_dates_of_a_recognised_file_are_read_as_chosen(
+    client: Client, portfolio: Portfolio
+) -> None:
+    content = f"{BINANCE}01/03/21 12:00:00,ETHUSD,BUY,5,1ETH,5USD,0USD\n"
+    address = check_of(client, portfolio, content)
+
+    client.post(address, {"do": "look", "date_order": "dmy"})
+
+    text = text_of(client.get(address))
+    assert "1 Mar 2021 12:00" in text
+    assert client.post(address, {"do": "look", "date_order": "no"}).status_code == 422

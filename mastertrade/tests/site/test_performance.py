@@ -27,7 +27,7 @@ PATH = reverse("site:performance")
 
 @pytest.fixture
 def portfolio() -> Portfolio:
-    """Opened 41 days ago at noon: its day 40 was yesterday."""
+    """Opened at noon, 41 days ago: day 40 is over at any hour."""
     begun = timezone.now().replace(hour=12, minute=0, second=0) - 41 * DAY
     return PortfolioFactory(now=begun)
 
@@ -166,6 +166,18 @@ def test_a_month_that_is_none_is_the_nearest_there_is(
     page = page_of(mine, portfolio, month=month)
 
     assert f"{day(portfolio, 40):%B %Y}" in words(page)
+
+
+def test_one_day_is_said_and_not_drawn(mine: Client, portfolio: Portfolio) -> None:
+    book_profit(portfolio, Decimal(10), day(portfolio, 1))
+    page = page_of(mine, portfolio)
+    assert "One day has closed trades" in words(page)
+    assert 'class="chart' not in page
+
+    book_profit(portfolio, Decimal(10), day(portfolio, 2))
+    page = page_of(mine, portfolio)
+    assert "One day has closed trades" not in words(page)
+    assert page.count('class="chart') == len(SIZES)
 
 
 def test_there_is_a_drawing_for_each_width_that_says_itself(

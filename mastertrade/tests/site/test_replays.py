@@ -138,6 +138,7 @@ def test_a_file_of_prices_is_replayed_with_its_options(
     ask(mine, file=file, time_zone="America/New_York", **days)
     job = UserJob.objects.get()
     assert "prices" not in job.arguments
+    assert "Replay of ACME.csv, ladder" in text_of(mine.get(LIST))
     do(job.pk)
 
     run = ReplayRun.objects.get()
@@ -209,9 +210,21 @@ def test_a_file_that_cannot_be_read_fails_in_words(mine: Client) -> None:
 
     page = text_of(mine.get(reverse("site:replay-job", args=[job.pk])))
 
-    assert "prices.csv" in page
+    assert "Replay of prices.csv, ladder" in page
     assert "Nothing of it is stored." in page
-    assert "prices.csv" in text_of(mine.get(LIST))
+    assert "Replay of prices.csv, ladder" in text_of(mine.get(LIST))
+
+
+def test_no_page_of_a_replay_writes_days_as_programs_do(
+    mine: Client, user: User
+) -> None:
+    run = replayed(user, bars=125)
+    addresses = (LIST, address_of(run), address_of(run, "-file"))
+    shown = [text_of(mine.get(one)).partition(" by: ")[0] for one in addresses]
+
+    for text in shown:
+        assert not re.search(r"\d{4}-\d\d", text)
+    assert f"from {read_report(run).first_at:%-d %b %Y} to" in shown[1]
 
 
 def test_it_is_cancelled_while_it_waits_and_not_after_its_end(mine: Client) -> None:
@@ -285,12 +298,12 @@ def test_of_many_periods_the_newest_are_on_the_page_and_all_in_the_file(
     run = replayed(user, bars=125)
     monkeypatch.setattr(replays, "MOST_PERIODS", 2)
     periods = read_report(run).policy_run.periods
-    line = re.compile(r'scope="row" class="nowrap">([\d-]+)')
+    line = re.compile(r'scope="row" class="nowrap">(\w{3} \d{4})<')
 
     page = mine.get(address_of(run)).content.decode()
     file = mine.get(address_of(run, "-file")).content.decode()
 
-    assert line.findall(page) == [f"{one.start_date:%Y-%m}" for one in periods[:-3:-1]]
+    assert line.findall(page) == [f"{one.start_date:%b %Y}" for one in periods[:-3:-1]]
     assert f"The newest 2 of {len(periods)} are here" in page
     assert len(line.findall(file)) == len(periods) > 3
 
@@ -307,7 +320,7 @@ def test_the_list_has_the_figures_of_each_without_its_curves(
     assert listed.report.policy_run.return_pct == whole.policy_run.return_pct
     assert listed.report.comparison == whole.comparison
     text = text_of(mine.get(LIST))
-    assert f"TEST {whole.first_at:%Y-%m-%d} to {whole.last_at:%Y-%m-%d}" in text
+    assert f"TEST {whole.first_at:%-d %b %Y} to {whole.last_at:%-d %b %Y}" in text
     assert "3 % return per month ladder" in text
 
 

@@ -1,6 +1,7 @@
 """Signing in and out, and forgotten passwords."""
 
 import re
+from urllib.parse import quote
 
 import pytest
 from django.conf import LazySettings
@@ -91,6 +92,28 @@ def test_signing_out_takes_a_post_and_ends_the_session(
     assert client.get(reverse("site:logout")).status_code == 405
     assert client.post(reverse("site:logout"))["Location"] == LOGIN
     assert client.get("/settings/").status_code == 302
+
+
+def test_what_is_sent_after_the_session_ended_is_said_not_to_be_taken(
+    client: Client, ada: User
+) -> None:
+    page, sent = "/trades/new/?portfolio=5", reverse("site:trades") + "7/void/"
+    answer = client.post(
+        sent, {"reason": "typed"}, headers={"Referer": f"http://testserver{page}"}
+    )
+    assert answer["Location"] == f"{LOGIN}?next={quote(page, safe='/')}"
+    said = client.get(answer["Location"]).content.decode()
+    assert "signed out before this was sent" in said
+    # Of another site's page, and of none, one comes to the first page.
+    for elsewhere in ("https://evil.example/x", ""):
+        answer = client.post(sent, headers={"Referer": elsewhere})
+        assert answer["Location"] == f"{LOGIN}?next=/"
+
+
+def test_a_part_of_a_page_is_no_page_to_sign_in(client: Client, ada: User) -> None:
+    for send in (client.get, client.post):
+        answer = send("/goals/1/what-if/", headers={"HX-Request": "true"})
+        assert (answer.status_code, answer.content) == (401, b"")
 
 
 def test_without_mail_the_page_says_who_helps(client: Client, ada: User) -> None:

@@ -297,6 +297,9 @@ def test_it_is_changed_and_keeps_what_another_page_changed_meanwhile(
         ("risk_profile", "wild", "Select a valid choice"),
         ("parameters", "[1]", "Must be a JSON object"),
         ("parameters", "{", "JSON parse error"),
+        ("parameters", '{"a":' * 25 + "1" + "}" * 25, "deeper than 20 levels"),
+        ("parameters", '{"a":' * 40 + "1" + "}" * 40, "deeper than 20 levels"),
+        ("parameters", "[" * 4000 + "]" * 4000, "deeper than 20 levels"),
         ("parameters", '{"a": NaN}', "NaN is not JSON"),
     ],
 )

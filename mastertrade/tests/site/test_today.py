@@ -214,8 +214,31 @@ def test_halted_portfolios_come_before_those_that_wait_however_many_there_are(
     head = re.search(r'id="head".*?</nav>', page, re.DOTALL)
     assert head
     names = re.findall(r"<strong>(\w+)</strong>", head[0])
-    assert names[:4] == ["p03", "p28", "p27", "main"]
+    assert names[:4] == ["p28", "p27", "main", "p00"]
     assert "waiting" in text_of(head[0])
+
+
+@pytest.mark.parametrize("chosen", [0, 1, 7])
+def test_the_switch_has_one_order_on_every_page(client: Client, chosen: int) -> None:
+    """The chosen one is among those that are not folded away."""
+    user = UserFactory()
+    made = [PortfolioFactory(user=user, name=f"p{number}") for number in range(8)]
+    halt_trading(
+        user=user, portfolio_id=made[5].pk, reason="sailing", now=timezone.now()
+    )
+
+    client.force_login(user)
+    orders = []
+    for name in ("home", "goals", "trades", "performance", "strategies"):
+        asked = {"portfolio": made[chosen].pk}
+        page = client.get(reverse(f"site:{name}"), asked).content.decode()
+        switch = re.search(r'<nav class="switch".*?</nav>', page, re.DOTALL)
+        assert switch
+        orders.append(re.findall(r"<strong>(\w+)</strong>", switch[0]))
+
+    assert orders == [orders[0]] * 5
+    assert f"p{chosen}" in orders[0][:4]
+    assert sorted(orders[0]) == sorted(["main", *(one.name for one in made)])
 
 
 def test_a_mark_that_waits_for_a_second_one_is_said(client: Client) -> None:

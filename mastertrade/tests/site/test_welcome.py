@@ -394,7 +394,7 @@ def test_the_chance_is_known_by_20_closed_trades(client: Client, user: User) -> 
 
 def test_a_preview_says_what_is_missing(client: Client, user: User) -> None:
     assert "needs money to trade with" in preview(client)
-    assert "By: Must be a date" in preview(client, target_date="soon")
+    assert "By: must be a date" in preview(client, target_date="soon")
     assert "stand here once there is a target" in preview(client, target_value="")
 
 
@@ -451,6 +451,7 @@ def test_refused_rows_are_named_with_their_reasons(client: Client, user: User) -
         ("PK\x03\x04", "file", "an Excel file"),
         ("txid,pair,type,vol\n", "format", "It looks like Kraken"),
         ("a,b\n1,2\n", "format", "Is not recognised."),
+        ('[{"ticker": "ABC"}]', "file", "JSON, which has no columns to map"),
     ],
 )
 def test_a_file_that_is_none_says_so_at_its_field(

@@ -1,6 +1,7 @@
 """HTTP: jobs of users, and the answer of a call that makes one."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,14 +14,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
+from goals.models import User
 from mastertrade.values.exceptions import InvalidInput, JobHasEnded
 from mastertrade.values.jsonable import to_plain
 from mastertrade.web.api_fields import NoFieldsSerializer, read_body
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import JobFilter
 from trades.api.serializers.jobs import JobListSerializer, JobSerializer
+from trades.enums import JobKind
 from trades.models import UserJob
-from trades.services.jobs import cancel_job
+from trades.services.jobs import cancel_job, create_job
 
 BACKGROUND = OpenApiParameter(
     "background",
@@ -62,6 +65,19 @@ def refuse_unknown(view: Any) -> None:
 def plain_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
     """What is given, as JSON; decimals are texts."""
     return {name: to_plain(one) for name, one in asked.items() if one is not None}
+
+
+def ask_replay(user: User, asked: dict[str, Any], now: datetime) -> UserJob:
+    """The job of a replay, with the file of its prices where it has one."""
+    file = asked.pop("file", None)
+    named = {} if file is None else {"file_name": file.name}
+    return create_job(
+        user=user,
+        kind=JobKind.REPLAY,
+        arguments={**plain_arguments(asked), **named},
+        files={} if file is None else {"file": file},
+        now=now,
+    )
 
 
 def accepted(job: UserJob) -> Response:

@@ -34,14 +34,12 @@ from trades.api.serializers.replays import (
 from trades.api.views.jobs import (
     BACKGROUND_ONLY,
     accepted,
-    plain_arguments,
+    ask_replay,
     require_background,
 )
 from trades.api.views.limits import with_limits
-from trades.enums import JobKind
 from trades.models import ReplayRun
 from trades.services.deleting import delete_replay, delete_simulation
-from trades.services.jobs import create_job
 
 MONTHLY = OpenApiExample(
     "5 % a month",
@@ -95,14 +93,7 @@ class ReplayListView(ListView[ReplayRun]):
         is_upload = isinstance(request.data, QueryDict)
         kind = ReplayUploadSerializer if is_upload else ReplayRequestSerializer
         asked = read_body(self, kind)
-        file = asked.pop("file", None)
-        job = create_job(
-            user=signed_in(request),
-            kind=JobKind.REPLAY,
-            arguments=plain_arguments(asked),
-            files={} if file is None else {"file": file},
-            now=timezone.now(),
-        )
+        job = ask_replay(signed_in(request), asked, timezone.now())
         return accepted(job)
 
 

@@ -307,8 +307,8 @@ def _order_date(
         raise layout.wrong(
             layout.date,
             f"{text!r} may mean several days: the year has two digits, or does not "
-            f"come first. {EXPORT} If all dates of the file are in one order, name it: "
-            "--date-order ymd, dmy or mdy.",
+            f"come first. {EXPORT} If all dates of the file are in one order, give "
+            "date_order: ymd, dmy or mdy.",
         )
     places = (order or DateOrder.YMD).value
     if len(parts[0]) == 4:

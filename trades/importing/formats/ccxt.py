@@ -176,7 +176,7 @@ class _Reader:
             raise Unreadable(
                 "symbol",
                 f"is {symbol}, without the currency of its price: write {symbol}/USD, "
-                "or name one for all such symbols (--quote-currency USD).",
+                "or name one for all such symbols in quote_currency (USD).",
             )
         if found is None:
             raise Unreadable(
@@ -223,7 +223,7 @@ class _Reader:
                 raise Unreadable(
                     "cost",
                     "is missing, so the size of a contract is unknown: give it in "
-                    f"units of the base (--contract-size {symbol}=0.01; 1 where the "
+                    f"units of the base in contract_sizes ({symbol}=0.01; 1 where the "
                     "amount is in the base).",
                 )
             return amount * given
@@ -239,7 +239,7 @@ class _Reader:
                 "cost",
                 f"is not amount times price: a contract would be {size:.6g} "
                 "of the base. Give its size if that is right "
-                f"(--contract-size {symbol}=…).",
+                f"in contract_sizes ({symbol}=…).",
             )
         return amount * exact
 
@@ -295,7 +295,7 @@ class _Reader:
         if not isinstance(coin, str):
             raise Unreadable(
                 field,
-                "names no currency: name one for all such fees (--fee-currency USDT).",
+                "names no currency: name one for all such fees in fee_currency (USDT).",
             )
         return coin
 

@@ -1,5 +1,6 @@
 """Import trades from a file, as often as you like: what is known adds nothing."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,19 @@ from trades.management.importing import add_portfolio_arguments, find_user
 from trades.services.mappings import find_mapping
 
 SHOWN = 20
+# What the reading of files calls its options, as flags.
+FLAGS = {
+    "fx_rates": "--fx-rate",
+    "fx_rates_file": "--fx-rates",
+    "fee_rates": "--fee-rate",
+    "contract_sizes": "--contract-size",
+    "date_order": "--date-order",
+    "equal_fills": "--equal-fills",
+    "quote_currency": "--quote-currency",
+    "fee_currency": "--fee-currency",
+    "strategy_id": "--strategy",
+}
+FORMAT = re.compile(rf"\bformat (?=(?:{'|'.join(FORMAT_NAMES)})\b)")
 
 
 class Command(BaseCommand):
@@ -149,7 +163,7 @@ class Command(BaseCommand):
                     options=_read_options(options, mapping),
                 )
             except DomainError as refused:
-                raise CommandError(printable(str(refused))) from refused
+                raise CommandError(by_flags(str(refused))) from refused
 
 
 @contextmanager
@@ -159,7 +173,15 @@ def _open(path: Path, format_name: str) -> Iterator[BinaryIO]:
         with opened as source:
             yield source
     except InvalidInput as refused:
-        raise CommandError(printable(str(refused))) from refused
+        raise CommandError(by_flags(str(refused))) from refused
+
+
+def by_flags(said: str) -> str:
+    """What is said of a file of trades, with the options of its reading as flags."""
+    said = FORMAT.sub("--format ", said)
+    return printable(
+        re.sub(rf"\b({'|'.join(FLAGS)})\b", lambda name: FLAGS[name[0]], said)
+    )
 
 
 def _find_mapping(options: dict[str, Any]) -> ColumnMapping | None:
@@ -208,13 +230,13 @@ def _show(console: Console, report: ImportReport) -> None:
         f"{report.refused} refused."
     )
     for warning in report.warnings:
-        console.print(printable(f"Note: {warning}"))
+        console.print(by_flags(f"Note: {warning}"))
     if not report.refusals:
         return
     table = Table("line", "column", "reason")
     for refusal in report.refusals[:SHOWN]:
         table.add_row(
-            str(refusal.line), printable(refusal.column), printable(refusal.reason)
+            str(refusal.line), printable(refusal.column), by_flags(refusal.reason)
         )
     console.print(table)
     if report.refused > SHOWN:

@@ -20,6 +20,7 @@ from tests.http import (
     nothing_changes,
     unthrottled,  # noqa: F401
 )
+from trades.management.commands.import_trades import by_flags
 from trades.models import ImportMapping, Trade, UserJob
 from trades.services import mappings
 from trades.tests.jobs.worker import do
@@ -194,6 +195,24 @@ def test_the_command_imports_by_the_name_of_a_mapping(
         run_command(trader, path, "--mapping", "Mine")
     with pytest.raises(CommandError, match="goes with --format mapped"):
         run_command(trader, path, "--mapping", "My broker", "--format", "freqtrade")
+
+
+def test_the_command_asks_for_what_a_row_lacks_by_its_flags(
+    trader: Trader, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "Date(UTC),Pair,Side,Price,Executed,Amount,Fee\n"
+        "2026-03-01 12:00:00,ETHBTC,BUY,1,1ETH,1BTC,0BTC\n"
+    )
+    with pytest.raises(CommandError, match="1 rows are refused"):
+        run_command(trader, path, "--format", "binance-csv")
+    with pytest.raises(CommandError, match="--format binance-csv"):
+        run_command(trader, path, "--format", "ccxt-json")
+    said = "rates by day in fx_rates_file, or one rate in fx_rates (BTC=…)"
+    assert (
+        by_flags(said) == "rates by day in --fx-rates, or one rate in --fx-rate (BTC=…)"
+    )
 
 
 def test_an_import_is_undone_over_http(trader: Trader) -> None:

@@ -132,7 +132,7 @@ def test_a_fill_of_the_pair_within_a_day_gives_the_rate(portfolio: Portfolio) ->
     # Also one that came in before; not one of another day.
     report = bring(portfolio, csv_of(*FILLS[:2]))
     assert {one.column for one in report.refusals} == {"Pair"}
-    assert "--fx-rates" in report.refusals[0].reason
+    assert "fx_rates_file" in report.refusals[0].reason
     earlier = "2024-10-31 01:00:00,BTCUSDT,BUY,70000,1BTC,70000USDT,0BTC"
     bring(portfolio, csv_of(earlier))
     assert [one.line for one in bring(portfolio, csv_of(*FILLS[:2])).refusals] == [2]

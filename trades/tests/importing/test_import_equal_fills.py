@@ -52,7 +52,7 @@ CSV = csv_of(line(1, "buy", "2"), line(2, "sell", "1", "11"))
 
 def equal(report: ImportReport) -> list[int]:
     assert report.import_id is None
-    named = [one for one in report.refusals if "--equal-fills" in one.reason]
+    named = [one for one in report.refusals if "equal_fills" in one.reason]
     return [one.line for one in named]
 
 

@@ -66,7 +66,7 @@ def test_a_file_of_another_format_is_told_which(
     with pytest.raises(InvalidInput) as caught:
         bring(portfolio, LOOKS[looks][0], name)
     assert caught.value.field == "file"
-    assert f"--format {looks}." in caught.value.detail
+    assert f"format {looks}." in caught.value.detail
 
 
 @pytest.mark.parametrize("name", [one for one in NAMED if one != "freqtrade"])
@@ -79,7 +79,7 @@ def test_a_database_is_told_to_be_one(
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE trades (id INTEGER)")
     database.close()
-    with pytest.raises(InvalidInput, match="--format freqtrade"):
+    with pytest.raises(InvalidInput, match="format freqtrade"):
         bring(portfolio, path.read_bytes(), name)
 
 
@@ -96,7 +96,7 @@ def test_a_file_of_another_venue_is_told_the_columns_and_the_way_in(
     answer = caught.value.detail
     assert f"It looks like {words}." in answer
     assert all(column in answer for column in REQUIRED)
-    assert "--format ccxt-json" in answer
+    assert "format ccxt-json" in answer
     assert "stocks included" in answer
 
 

@@ -205,7 +205,10 @@
     if (of.hard.length) say("Hard floor", edge, y(of.hard[0][1]) + aside, "bad");
     if (of.soft.length) say("Soft limit", edge, y(of.soft[0][1]) + aside, "warn");
     if (of.now !== null) say("now", x(of.now), top - 2 * ratio, "ink-3", "center");
-    if (of.now !== null && of.live !== null && fan.length === 0) say(`live ${shown(of.live, of)}`, x(of.now) + 8 * ratio, y(of.live) + 18 * ratio, "accent");
+    if (of.now !== null && of.live !== null && fan.length === 0) {
+      const live = `live ${shown(of.live, of)}`, fits = x(of.now) + 12 * ratio + pen.measureText(live).width < left + width;
+      say(live, x(of.now) + (fits ? 8 : -8) * ratio, y(of.live) + 18 * ratio, "accent", fits ? "left" : "right");
+    }
     const last = fan[fan.length - 1];
     if (last && plot.width >= 560) {
       for (const place of [5, 3, 1]) say(shown(last[place], of), left + width + 6 * ratio, y(last[place]) + 4 * ratio, "accent");
@@ -341,6 +344,11 @@
       }
       if (waiting !== null) { const next = waiting; waiting = null; ask(next); }
     }
+    // Who is asked whether to save sees what was answered until then.
+    place.addEventListener("htmx:beforeSwap", (event) => {
+      if (place.querySelector("dialog[open]")) event.detail.shouldSwap = false;
+    });
+    place.addEventListener("close", () => ask(false), true);
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", (event) => { asWords(event.target); ask(true); });
     form.addEventListener("change", () => ask(false));
@@ -368,7 +376,7 @@
       form.append(field);
     }
     document.body.append(form);
-    form.submit();
+    form.requestSubmit();
   }
 
   // --- the form of a goal ----------------------------------------------------

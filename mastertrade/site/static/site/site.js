@@ -44,6 +44,23 @@
     }
   });
 
+  // Signing in, in another tab, makes a new token: this page sends what the browser has.
+  const token = () => /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1];
+  document.addEventListener("submit", ({ target }) => {
+    const field = target.elements.namedItem("csrfmiddlewaretoken");
+    if (field && token()) field.value = token();
+  }, true);
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (!token()) return;
+    if ("X-CSRFToken" in detail.headers) detail.headers["X-CSRFToken"] = token();
+    if (detail.parameters.csrfmiddlewaretoken) detail.parameters.csrfmiddlewaretoken = token();
+  });
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    const banner = document.getElementById("signed-out");
+    if (detail.xhr.status === 401) banner.hidden = false;
+    else if (detail.xhr.status) banner.hidden = true;
+  });
+
   document.addEventListener("click", (event) => {
     const asked = event.target.closest(
       "[data-privacy-switch], [data-theme-choice], [data-copy], [data-dialog], [data-close]",

@@ -20,7 +20,7 @@
     const { xhr, pathInfo } = event.detail;
     const came = xhr.responseURL && new URL(xhr.responseURL).pathname;
     if (came && came !== new URL(pathInfo.requestPath, location.href).pathname) {
-      event.detail.shouldSwap = false; // led elsewhere: signed out, or nothing to do
+      event.detail.shouldSwap = false; // led elsewhere: there is nothing to do
       location.reload();
     } else if (xhr.status === 304) {
       event.detail.shouldSwap = false;
@@ -38,7 +38,10 @@
 
   document.addEventListener("htmx:afterRequest", (event) => {
     const { xhr } = event.detail;
-    const answered = [200, 304, 422].includes(xhr.status);
+    const answered = [200, 304, 401, 422].includes(xhr.status);
+    if (xhr.status === 401 && dialog().open) {
+      dialog().prepend(document.getElementById("signed-out"));
+    }
     if (event.target === poll()) {
       reached(answered);
       tag = xhr.getResponseHeader("ETag") || tag;
