@@ -106,7 +106,7 @@ def solve_challenge(
     are few enough; else on a grid, a sample of more than 21 outcomes by 21 of its mean
     and deviation. docs/projection.md has the accuracy. `ValueError` names the argument
     that makes no sense, or asks for more than fits: 200 trades a day, 2,000 days, 100
-    factors, and `MOST_WORK` in all.
+    factors, and `MOST_SECONDS` in all.
 
     Source: as `solve_deadline_policy`; Grossman, S. J. and Zhou, Z. (1993), *Optimal
     investment strategies for controlling drawdowns*, Mathematical Finance 3.

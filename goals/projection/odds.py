@@ -1,7 +1,7 @@
 """What a challenge comes to under each policy: passing, a breach, days. Pure.
 
 Every row is walked by `evaluate_challenge`, the solved policy's too.
- Equity is in units of the start, probabilities are ratios.
+Equity is in units of the start, probabilities are ratios.
 """
 
 from collections.abc import Callable, Iterator
