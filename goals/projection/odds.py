@@ -121,12 +121,12 @@ def measure_odds(
 
     `step` is called with the name of each before it is worked out.
     """
+    step("solving")
+    solved = trial.solve()  # first: what takes too long is refused there
     rows = []
     for name, factor, policy in _policies(trial):
         step(name)
         rows.append(_odds(name, factor, trial.evaluate(policy)))
-    step("solving")
-    solved = trial.solve()
     step("solved")
     rows.append(_odds("solved", None, trial.evaluate(solved)))
     return tuple(rows), solved
