@@ -239,6 +239,34 @@ def test_without_a_deadline_the_policy_walks_to_its_value(cost: float) -> None:
     assert solved.value < long.value
 
 
+@pytest.mark.parametrize(
+    ("cost", "rules", "value"),
+    [
+        (0.002, R(hard_drawdown=0.04), 0.63217),
+        (0.01, R("trailing", 0.04), 0.50169),
+        (0.002, R("trailing", 0.03, locks_at=1.0), 0.46041),
+        (0.01, R(hard_drawdown=0.04, daily_loss=0.02), 0.54521),
+    ],
+)
+def test_without_a_deadline_the_value_is_that_of_a_long_recursion(
+    cost: float, rules: ChallengeRules, value: float
+) -> None:
+    """Over each state of a lattice, day by day until nothing changes by 1e-9."""
+    solved = solve_challenge(
+        *DICE,
+        base_risk=0.01,
+        factors=[0.5, 1, 1.5],
+        goal_return=0.04,
+        days=None,
+        trades_per_day=2,
+        rules=rules,
+        risk_of="start",
+        stop_penalty=0.1,
+        day_cost=cost,
+    )
+    assert solved.value == pytest.approx(value, abs=5e-4)
+
+
 def test_value_is_probability_less_what_a_breach_costs() -> None:
     solved = solve_challenge(*TEN, rules=R("trailing", 0.05), **(LARGE | {"days": 5}))
     parts = solved.probability - 0.2 * solved.breach_probability
