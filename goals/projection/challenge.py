@@ -35,6 +35,8 @@ RiskOf: TypeAlias = Literal["equity", "start"]
 # Seconds for none, one, and two or more states next to equity; more are not begun.
 SECONDS = (0.1, 0.19, 2.4)
 MOST_SECONDS = 30.0
+# Of these where that state is the days traded: those without a trade take the rest.
+PART_OF_DAYS = 0.8
 # In what share of them a grid is solved for states that are hardly asked about.
 QUICKLY = 0.1
 # A state's at one factor: what is around it by numbers, and the rest.
@@ -106,7 +108,7 @@ def solve_challenge(
     are few enough; else on a grid, a sample of more than 21 outcomes by 21 of its mean
     and deviation. docs/projection.md has the accuracy. `ValueError` names the argument
     that makes no sense, or asks for more than fits: 200 trades a day, 2,000 days, 100
-    factors, and `MOST_WORK` in all.
+    factors, and `MOST_SECONDS` in all.
 
     Source: as `solve_deadline_policy`; Grossman, S. J. and Zhou, Z. (1993), *Optimal
     investment strategies for controlling drawdowns*, Mathematical Finance 3.
@@ -260,6 +262,8 @@ def lay_states(question: Question, share: float = 1.0) -> States:
     extra = rules.moves + (rules.daily_loss is not None) + (rules.min_trading_days > 0)
     trades = (question.days or LONG) * question.trades_per_day
     seconds = SECONDS[min(extra, 2)] * share
+    if extra == 1 and rules.min_trading_days:
+        seconds *= PART_OF_DAYS
     known = question.factors
     if rules.soft_drawdown is not None and known[-1] > 1:
         known = np.append(known, 1.0)

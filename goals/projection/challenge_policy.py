@@ -10,7 +10,7 @@ import numpy as np
 from goals.projection.challenge_grid import States
 from goals.projection.challenge_rules import TOUCH, BadArgument, Question, Seen
 from goals.projection.challenge_steps import Choices
-from goals.projection.challenge_tree import Tree
+from goals.projection.challenge_tree import Tree, branch_of, grow_last
 from goals.projection.types import Flags, Floats, Indices
 
 
@@ -93,11 +93,18 @@ class ChallengePolicy:
         if is_by_trade and question.days is not None:
             left = (days - 1) * question.trades_per_day + trades
             over |= question.is_lost(at, left)
-        known = over
-        choice = np.zeros(days.size, dtype=np.intp)
-        if self.tree is not None:
-            choice, found = self.tree.find(seen, days, trades, has_traded)
-            choice, known = np.where(over, 0, choice), over | found
+        known, choice = over.copy(), np.zeros(days.size, dtype=np.intp)
+        ways = [self._find_in_tree]
+        if is_by_trade and question.days is not None:
+            ways.append(self._choose_last)
+        if self.tree is None or not self.tree.is_exact:
+            ways.reverse()
+        for way in ways:
+            open_ = np.flatnonzero(~known)
+            if open_.size:
+                choice[open_], known[open_] = way(
+                    seen.take(open_), days[open_], trades[open_], has_traded[open_]
+                )
         rest = np.flatnonzero(~known)
         if rest.size:
             # The grid may have fewer rules: those that its trades touch.
@@ -110,6 +117,31 @@ class ChallengePolicy:
         is_first = (days == question.days) & (trades == question.trades_per_day)
         factors[is_first] = np.minimum(factors[is_first], question.max_factor_now)
         return np.asarray(factors.reshape(asked[0].shape))
+
+    def _find_in_tree(
+        self, seen: Seen, days: Floats, trades: Floats, traded: Flags
+    ) -> tuple[Indices, Flags]:
+        """The best choices of states of the tree, and which are."""
+        if self.tree is None:
+            return np.zeros(days.size, np.intp), np.zeros(days.size, dtype=bool)
+        return self.tree.find(seen, days, trades, traded)
+
+    def _choose_last(
+        self, seen: Seen, days: Floats, trades: Floats, traded: Flags
+    ) -> tuple[Indices, Flags]:
+        """The best choices of states with few trades left, and which are known."""
+        choice = np.zeros(days.size, dtype=np.intp)
+        found = np.zeros(days.size, dtype=bool)
+        for day, trade in {*zip(days.tolist(), trades.tolist(), strict=True)}:
+            at = np.flatnonzero((days == day) & (trades == trade))
+            here, has_traded = seen.take(at), traded[at]
+            branch = branch_of(here, has_traded)
+            last = grow_last(self.question, branch, int(day), int(trade))
+            if last is not None:
+                choice[at], found[at] = last.find(
+                    here, days[at], trades[at], has_traded
+                )
+        return choice, found
 
     def _choose(
         self, seen: Seen, day: Indices, trade: Indices, traded: Flags

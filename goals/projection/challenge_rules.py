@@ -201,10 +201,9 @@ class Question:
     def is_lost(self, equity: Floats, trades: Floats | float) -> Flags:
         """Whether not even so many best trades at the largest factor reach the goal."""
         best = float(self.steps(self.factors[-1:]).max())
-        x = equity if self.of_start else np.log(np.maximum(equity, 1e-300))
-        goal = self.goal - 2 * TOUCH
-        goal = goal if self.of_start else float(np.log(goal))
-        return np.asarray(x + max(best, 0.0) * trades < goal)
+        won, goal = max(best, 0.0) * np.asarray(trades), self.goal - 2 * TOUCH
+        least = goal - won if self.of_start else goal * np.exp(-won)
+        return np.asarray(equity < least)
 
     def cap(self, equity: Floats, high_water: Floats, opening: Floats) -> Floats:
         """The largest factor that soft fall and headroom allow; infinity: any."""

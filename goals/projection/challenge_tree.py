@@ -18,8 +18,11 @@ from goals.projection.types import Flags, Floats, Indices
 
 # States that trades lead to, over all of them, with every factor and outcome; and the
 # same where states that are close are one, with one state next to equity, and two.
-MOST_STATES = 1_000_000
+MOST_STATES = 2_500_000
 MOST_MERGED = (1_000_000, 5_000_000)
+# With no more trades left states are solved by themselves where a grid is asked, if
+# there are no more of them than this.
+LAST_TRADES, MOST_LAST = 4, 1_000_000
 # Is a state's share of these too large so many times over, more are not looked at.
 HOPELESS = 4
 # States closer than this are one; where they are too many, so many times farther each
@@ -56,10 +59,25 @@ class Branch:
         return Branch(*(getattr(self, name)[which] for name in self.__slots__))
 
 
+def branch_of(seen: Seen, traded: Flags) -> Branch:
+    """These states, whose day is not over."""
+    return Branch(
+        seen.equity,
+        seen.high_water,
+        seen.opening,
+        seen.days_traded,
+        traded,
+        np.zeros(traded.shape, dtype=bool),
+    )
+
+
 def keys_of(
-    states: Branch, same: float = SAME, beside: tuple[int, ...] = (0, 0, 0)
+    states: Branch,
+    same: float = SAME,
+    beside: tuple[int, ...] = (0, 0, 0),
+    ends: Indices | int = 0,
 ) -> Keys:
-    """A number for each state; those that are the `same` have the same.
+    """A number for each state; those that are the `same`, with like `ends`, have one.
 
     That of states so many times `same` `beside` them, in equity, high water, opening.
     """
@@ -68,8 +86,22 @@ def keys_of(
         level = np.rint(getattr(states, name) / same).astype(np.int64) + away
         key = (key ^ level.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
         key ^= key >> np.uint64(29)
-    flags = states.days_traded * 4 + states.traded * 2 + states.halted
+    flags = states.days_traded * 4 + states.traded * 2 + states.halted + ends * 2.0**12
     return (key ^ flags.astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
+
+
+def _ends_of(seen: Seen, same: float) -> Indices | int:
+    """A number for how a trade at the largest factor ends, where states are merged.
+
+    States on two sides of a level that one trade hits by a hair are not alike.
+    """
+    if same <= SAME:
+        return 0
+    question = seen.question
+    largest = np.minimum(question.factors[-1], seen.cap)[:, None]
+    breaches, halts, short = seen.ends_of(largest)[:, :, 0]
+    kinds = question.outcomes.values.size + 1
+    return np.asarray((breaches * kinds + halts) * kinds + short)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,13 +128,14 @@ class _Turn:
             return choice, found
         rules = seen.question.rules
         counts = 1, int(rules.moves), int(rules.daily_loss is not None)
+        ends = np.broadcast_to(_ends_of(seen, self.same), choice.shape)
         for beside in BESIDE if self.at is not None else BESIDE[:1]:
             if any(np.greater(np.abs(beside), counts)):
                 continue
             left = np.flatnonzero(~found)
             if not left.size:
                 break
-            keys = keys_of(asked.take(left), self.same, beside)
+            keys = keys_of(asked.take(left), self.same, beside, ends[left])
             place = np.searchsorted(self.keys, keys)
             place = np.minimum(place, self.keys.size - 1)
             is_known = self.keys[place] == keys
@@ -130,21 +163,16 @@ class Tree:
     breach_probability: float
     turns: dict[tuple[int, int], _Turn]
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether no state stands for others."""
+        return all(turn.at is None for turn in self.turns.values())
+
     def find(
         self, seen: Seen, days: Floats, trades: Floats, traded: Flags
     ) -> tuple[Indices, Flags]:
         """The choices of these states, and which of them the tree has."""
-        states = _plain(
-            Branch(
-                seen.equity,
-                seen.high_water,
-                seen.opening,
-                seen.days_traded,
-                traded,
-                np.zeros(traded.shape, dtype=bool),
-            ),
-            self.question,
-        )
+        states = _plain(branch_of(seen, traded), self.question)
         factors = np.append(0.0, self.question.factors)
         choice = np.zeros(traded.size, dtype=np.intp)
         found = np.zeros(traded.size, dtype=bool)
@@ -209,20 +237,8 @@ def grow(question: Question) -> Tree | None:
     """Solve a challenge over each state in reach; None where these are too many."""
     if question.days is None:
         return None
-    rules = question.rules
-    extra = rules.moves + (rules.daily_loss is not None) + (rules.min_trading_days > 0)
-    exact = _grow(question, MOST_STATES)
-    if exact is not None or not extra:  # along equity alone a grid is nearer
-        return exact
-    farthest = question.outcomes.typical_step(float(question.factors[0])) * CLOSE
-    return _grow(question, MOST_MERGED[min(extra, 2) - 1], farthest)
-
-
-def _grow(question: Question, left: int, farthest: float = 0.0) -> Tree | None:
-    """The same, of so many states; those up to `farthest` apart may be one."""
-    days = question.days or 0
     one, no = np.ones(1), np.zeros(1, dtype=bool)
-    states = Branch(
+    start = Branch(
         question.equity * one,
         question.high_water * one,
         question.opening * one,
@@ -230,13 +246,43 @@ def _grow(question: Question, left: int, farthest: float = 0.0) -> Tree | None:
         no,
         no,
     )
-    states = _plain(states, question)
-    each, same = question.factors.size * question.outcomes.values.size, SAME
-    most, steps = question.max_factor_now, []
+    rules, now = question.rules, (question.days, question.trades_per_day)
+    extra = rules.moves + (rules.daily_loss is not None) + (rules.min_trading_days > 0)
+    exact = _grow(question, start, now, MOST_STATES)
+    if exact is not None or not extra:  # along equity alone a grid is nearer
+        return exact
+    farthest = question.outcomes.typical_step(float(question.factors[0])) * CLOSE
+    return _grow(question, start, now, MOST_MERGED[min(extra, 2) - 1], farthest)
+
+
+def grow_last(question: Question, states: Branch, day: int, trade: int) -> Tree | None:
+    """The same from some states with few days and trades left, these included.
+
+    There sums of steps still hit a level by a hair, which a grid blurs.
+    """
+    if (day - 1) * question.trades_per_day + trade > LAST_TRADES:
+        return None
+    _, states = _merge(question, _plain(states, question), SAME)
+    return _grow(question, states, (day, trade), MOST_LAST)
+
+
+def _grow(
+    question: Question,
+    states: Branch,
+    now: tuple[int, int],
+    left: int,
+    farthest: float = 0.0,
+) -> Tree | None:
+    """From these states, of so many; those up to `farthest` apart may be one."""
+    states, same = _plain(states, question), SAME
+    each = question.factors.size * question.outcomes.values.size
+    is_first = now == (question.days, question.trades_per_day)
+    most, steps = question.max_factor_now if is_first else np.inf, []
     times = [
         (day, trade)
-        for day in range(days, 0, -1)
+        for day in range(now[0], 0, -1)
         for trade in range(question.trades_per_day, 0, -1)
+        if (day, trade) <= now
     ]
     for trades, time in zip(range(len(times), 0, -1), times, strict=True):
         reached = states.equity.size * each
@@ -253,7 +299,7 @@ def _grow(question: Question, left: int, farthest: float = 0.0) -> Tree | None:
             same = max(same * COARSER, FIRST_CLOSE)
             if same > farthest:
                 return None
-            which, states = _merge(states, same)
+            which, states = _merge(question, states, same)
             step.lead_on(np.append(STAYING, ENDS + which))
     values, breaches = np.zeros((2, ENDS + states.equity.size))
     values[PASS], values[BREACH], breaches[BREACH] = 1.0, -question.stop_penalty, 1.0
@@ -262,7 +308,7 @@ def _grow(question: Question, left: int, farthest: float = 0.0) -> Tree | None:
         choice, values, breaches = step.choose(
             question.outcomes.probabilities, values, breaches
         )
-        keys = keys_of(at, same)
+        keys = keys_of(at, same, ends=_ends_of(at.seen(question), same))
         order = np.argsort(keys)
         seen = at.take(order).seen(question) if same > SAME else None
         turns[time] = _Turn(keys[order], choice[order], same, seen)
@@ -282,27 +328,31 @@ def _trade(
     # A factor lowered to the same as the one before it is no other choice.
     useless = np.diff(factors, axis=1, prepend=0.0) <= SAME
     useless |= at.halted[:, None]
-    of = 1.0 if question.of_start else at.equity[:, None, None]
+    before, water, opening, traded = (
+        level[:, None, None]
+        for level in (at.equity, at.high_water, at.opening, at.days_traded)
+    )
+    of = 1.0 if question.of_start else before
     moved = outcomes.base_risk * factors[:, :, None] * outcomes.values
-    equity = at.equity[:, None, None] + moved * of
-    each = equity.shape[1] * equity.shape[2]
-    source = np.repeat(np.arange(at.equity.size), each)
-    after = replace(at.take(source), equity=equity.ravel())
-    after.traded = np.ones(source.size, dtype=bool)
-    after.high_water = rules.raise_high_water(after.high_water, after.equity, False)
-    seen = after.seen(question)
+    equity = before + moved * of
+    water = rules.raise_high_water(water, equity, False)
+    seen = Seen(question, equity, opening, water, traded)
     passed, breached = seen.passed, seen.breached
-    after.halted = seen.halted & ~breached
     to = np.where(passed, PASS, np.where(breached, BREACH, NOTHING))
-    ended = passed | breached | question.is_lost(after.equity, trades)
-    ended |= useless.ravel().repeat(outcomes.values.size)
+    ended = passed | breached | question.is_lost(equity, trades)
+    ended |= useless[:, :, None]
     on = np.flatnonzero(~ended)
+    after = at.take(on // (question.factors.size * outcomes.values.size))
+    after.equity = equity.ravel()[on]
+    after.high_water = rules.raise_high_water(after.high_water, after.equity, False)
+    after.traded = np.ones(on.size, dtype=bool)
+    after.halted = after.seen(question).halted
     stay = np.full(at.equity.size, NOTHING)
     stays = np.flatnonzero(~question.is_lost(at.equity, trades))
-    both = _join(_plain(after.take(on), question), at.take(stays))
-    which, merged = _merge(both, same)
-    to[on], stay[stays] = ENDS + which[: on.size], ENDS + which[on.size :]
-    return _Step(to.reshape(equity.shape), useless, stay), merged
+    both = _join(_plain(after, question), at.take(stays))
+    which, merged = _merge(question, both, same)
+    to.ravel()[on], stay[stays] = ENDS + which[: on.size], ENDS + which[on.size :]
+    return _Step(to, useless, stay), merged
 
 
 def _end_day(question: Question, at: Branch, same: float) -> tuple[Indices, Branch]:
@@ -317,7 +367,7 @@ def _end_day(question: Question, at: Branch, same: float) -> tuple[Indices, Bran
     breached = (after.equity <= seen.floor + TOUCH) & ~passed
     to = np.where(passed, PASS, BREACH)
     on = np.flatnonzero(~(passed | breached))
-    which, merged = _merge(_plain(after.take(on), question), same)
+    which, merged = _merge(question, _plain(after.take(on), question), same)
     to[on] = ENDS + which
     return np.append(STAYING, to), merged
 
@@ -331,9 +381,9 @@ def _join(one: Branch, other: Branch) -> Branch:
     )
 
 
-def _merge(states: Branch, same: float) -> tuple[Indices, Branch]:
+def _merge(question: Question, states: Branch, same: float) -> tuple[Indices, Branch]:
     """Which of the merged states each one is, and these."""
-    keys = keys_of(states, same)
+    keys = keys_of(states, same, ends=_ends_of(states.seen(question), same))
     order = np.argsort(keys)
     is_new = np.diff(keys[order], prepend=~keys[order[:1]]) != 0
     which = np.empty(keys.size, dtype=np.intp)

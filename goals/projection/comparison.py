@@ -37,7 +37,11 @@ DEEP_FALL = 0.10
 LOW_QUANTILE_PCT = 5
 # The error of a probability is 0.1 points then; the walks take 100 MB.
 MOST_PATHS = 1_000_000
+# Paths times trades: about 20 minutes of one core.
+MOST_STEPS = 200_000_000
 MOST_RECORD = 1_000_000
+# Of more trades the induction takes several at once: one by one they are 2.6 GB.
+MOST_INDUCED = 1_000
 # Walks at a time, and draws at a time where there are many trades.
 CHUNK = 1 << 14
 CHUNK_DRAWS = 1 << 22
@@ -267,6 +271,7 @@ def _induce(question: Question, choose: PolicyFunction, guarded: bool) -> float 
         question.trades,
         question.goal_return,
         question.stop_loss,
+        grouped=question.trades > MOST_INDUCED,
     ).probability
 
 
@@ -277,6 +282,9 @@ def _check(question: Question, paths: int, seed: int) -> None:
         raise InvalidInput("trades", "must be at least 1.")
     if not 1 <= paths <= MOST_PATHS:
         raise InvalidInput("paths", f"must be from 1 to {MOST_PATHS:,}.")
+    if paths * question.trades > MOST_STEPS:
+        most = MOST_STEPS // question.trades
+        raise InvalidInput("paths", f"must be {most:,} or fewer with so many trades.")
     if seed < 0:
         raise InvalidInput("seed", "must not be negative.")
     if not 0 <= question.record.trades <= MOST_RECORD:

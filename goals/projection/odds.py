@@ -1,7 +1,7 @@
 """What a challenge comes to under each policy: passing, a breach, days. Pure.
 
 Every row is walked by `evaluate_challenge`, the solved policy's too.
- Equity is in units of the start, probabilities are ratios.
+Equity is in units of the start, probabilities are ratios.
 """
 
 from collections.abc import Callable, Iterator
@@ -121,12 +121,12 @@ def measure_odds(
 
     `step` is called with the name of each before it is worked out.
     """
+    step("solving")
+    solved = trial.solve()  # first: what takes too long is refused there
     rows = []
     for name, factor, policy in _policies(trial):
         step(name)
         rows.append(_odds(name, factor, trial.evaluate(policy)))
-    step("solving")
-    solved = trial.solve()
     step("solved")
     rows.append(_odds("solved", None, trial.evaluate(solved)))
     return tuple(rows), solved

@@ -239,6 +239,34 @@ def test_without_a_deadline_the_policy_walks_to_its_value(cost: float) -> None:
     assert solved.value < long.value
 
 
+@pytest.mark.parametrize(
+    ("cost", "rules", "value"),
+    [
+        (0.002, R(hard_drawdown=0.04), 0.63217),
+        (0.01, R("trailing", 0.04), 0.50169),
+        (0.002, R("trailing", 0.03, locks_at=1.0), 0.46041),
+        (0.01, R(hard_drawdown=0.04, daily_loss=0.02), 0.54521),
+    ],
+)
+def test_without_a_deadline_the_value_is_that_of_a_long_recursion(
+    cost: float, rules: ChallengeRules, value: float
+) -> None:
+    """Over each state of a lattice, day by day until nothing changes by 1e-9."""
+    solved = solve_challenge(
+        *DICE,
+        base_risk=0.01,
+        factors=[0.5, 1, 1.5],
+        goal_return=0.04,
+        days=None,
+        trades_per_day=2,
+        rules=rules,
+        risk_of="start",
+        stop_penalty=0.1,
+        day_cost=cost,
+    )
+    assert solved.value == pytest.approx(value, abs=5e-4)
+
+
 def test_value_is_probability_less_what_a_breach_costs() -> None:
     solved = solve_challenge(*TEN, rules=R("trailing", 0.05), **(LARGE | {"days": 5}))
     parts = solved.probability - 0.2 * solved.breach_probability
@@ -509,6 +537,67 @@ def test_states_too_close_to_tell_apart_are_worth_what_each_by_itself_is(
     solved = solve_challenge(*world, **asked)
     came = evaluate_challenge(solved, *world, **asked)
     assert (solved.value, came.probability) == pytest.approx((value, value), abs=0.001)
+
+
+HAIRS: list[tuple[Any, dict[str, Any], ChallengeRules, float]] = [
+    (
+        ([2.3, 0.4, -1], [0.3, 0.15, 0.55]),
+        {
+            "base_risk": 0.01,
+            "factors": np.arange(0.5, 2.01, 0.25),
+            "goal_return": 0.03,
+            "days": 4,
+            "trades_per_day": 2,
+            "risk_of": "equity",
+        },
+        R("static", 0.03, daily_loss=0.02),
+        0.66196,
+    ),
+    (
+        ([-1.0, -0.92, 2.8], [0.395, 0.31, 0.295]),
+        {
+            "base_risk": 0.02,
+            "factors": np.linspace(0.3, 1.7021541844640153, 7),
+            "goal_return": 0.08,
+            "days": 4,
+            "trades_per_day": 4,
+            "risk_of": "start",
+        },
+        R("static", 0.02, min_trading_days=2),
+        0.45942,
+    ),
+    (
+        ([-1.0, 2.5, 3.5], [0.707, 0.232, 0.061]),
+        {
+            "base_risk": 0.02,
+            "factors": [0.48, 0.55, 0.68, 0.93, 1.43, 1.46, 2.07],
+            "goal_return": 0.02,
+            "days": 2,
+            "trades_per_day": 4,
+            "risk_of": "start",
+        },
+        R(
+            daily_loss=0.02,
+            daily_loss_of="day_start",
+            daily_on_breach="halt_day",
+        ),
+        0.76095,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("world", "asked", "rules", "value"),
+    HAIRS,
+    ids=["on a grid", "between close states", "on a fine lattice"],
+)
+def test_a_goal_that_few_trades_miss_by_a_hair_is_told_apart(
+    world: Any, asked: dict[str, Any], rules: ChallengeRules, value: float
+) -> None:
+    """Exact recursions over up to 1,700,000 states give the values."""
+    solved = solve_challenge(*world, rules=rules, **asked)
+    came = evaluate_challenge(solved, *world, rules=rules, **asked)
+    assert (solved.value, came.probability) == pytest.approx((value, value), abs=0.002)
 
 
 def test_headroom_under_a_daily_limit_is_near_the_optimum_over_every_state() -> None:

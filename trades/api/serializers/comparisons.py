@@ -12,7 +12,7 @@ from goals.decisions.policies import (
     LOWEST_FACTOR,
 )
 from goals.enums import AfterAchieved, EdgeGuard
-from goals.projection.comparison import MOST_RECORD, GuardKind
+from goals.projection.comparison import MOST_PATHS, MOST_RECORD, GuardKind
 from goals.projection.comparison_cases import find_case
 from goals.projection.deadline import MOST_TRADES_LEFT
 from mastertrade.db.model_fields import choices
@@ -59,7 +59,7 @@ class ComparisonRequestSerializer(StrictSerializer):
     after_achieved = ChoiceField(choices=choices(AfterAchieved), required=False)
     guard = ChoiceField(choices=choices(GuardKind), required=False)
     edge_guard = ChoiceField(choices=choices(EdgeGuard), required=False)
-    paths = WholeNumberField(min_value=1, max_value=MOST_STEPS, required=False)
+    paths = WholeNumberField(min_value=1, max_value=MOST_PATHS, required=False)
     seed = WholeNumberField(min_value=0, max_value=2**31 - 1, required=False)
 
     def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:

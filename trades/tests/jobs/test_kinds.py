@@ -195,6 +195,7 @@ def test_policies_are_compared_on_ones_own_record(trader: Trader) -> None:
         ({"portfolio": "crypto"}, "portfolio"),
         ({"case": None, "record": 3}, "record"),
         ({"trades": 10_000, "paths": 1001}, "paths"),
+        ({"trades": 1, "paths": 1_000_001}, "paths"),
         ({"min_factor": "1.2", "max_factor": "1.1"}, "min_factor"),
     ],
 )
