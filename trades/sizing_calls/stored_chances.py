@@ -169,14 +169,11 @@ def _judge(
         halt,
         as_of,
     )
-    certain, asked = found.certain, found.asked
-    known = certain.probability
-    is_halted = halt is not None and halt.lasts_beyond(goal.period_ends_at)
-    if is_halted and certain.reason is None:
-        known = found.without_a_trade
+    # Nothing is walked yet: what is known without, as it is answered.
+    known, asked = found.probability, found.asked
     chances = None if known is None else Chances(known, known, known)
     if asked is None:
-        return chances, certain.unreachable is not None
+        return chances, found.unreachable is not None
     # Halted: whether it were reachable if trading resumed.
     why = why_unreachable(
         asked.edge,
