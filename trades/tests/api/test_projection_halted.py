@@ -78,6 +78,27 @@ def test_a_halted_frontier_says_that_its_points_are_those_if_resumed():
     assert f"POST /api/portfolios/{portfolio.pk}/resume/" in halted["reason"]
 
 
+@pytest.mark.parametrize(
+    ("goal_type", "target"), [("monthly_return", 10), ("monthly_income", 100)]
+)
+@pytest.mark.parametrize("lost", [0, 2000], ids=["solvent", "ruined"])
+@pytest.mark.parametrize("trades", [3, 24])
+@pytest.mark.parametrize("is_halted", [False, True])
+def test_the_daily_job_stores_the_probability_that_is_answered(
+    goal_type, target, lost, trades, is_halted
+):
+    asked = {"goal_type": goal_type, "target_value": Decimal(target)}
+    portfolio, goal = funded(trades=trades, **asked)
+    if lost:
+        book_profit(portfolio, Decimal(-lost), at=NOW)
+    if is_halted:
+        halt(portfolio)
+    answer = ask(goal, **AS_OF)
+    kept = stored(goal)
+    known = None if kept.probability is None else f"{kept.probability:.6f}"
+    assert (known, kept.unreachable) == (answer["probability"], answer["unreachable"])
+
+
 def test_before_the_halt_nothing_is_known_of_it():
     portfolio, goal = funded()
     earlier = {"as_of": (NOW - timedelta(hours=1)).isoformat()}
