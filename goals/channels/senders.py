@@ -10,6 +10,7 @@ import os
 import select
 import subprocess  # nosec B404
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
@@ -83,7 +84,9 @@ class Sender:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                pipe.close()
+                # What it did not take any more goes with it.
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
 
 class Senders:

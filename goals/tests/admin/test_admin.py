@@ -285,7 +285,7 @@ def test_several_portfolios_are_halted_and_resumed_with_one_reason(
     mine = [PortfolioFactory(now=START) for _ in range(2)]
 
     refused = act(operator, PORTFOLIOS, "halt", *mine)
-    assert refused == [f"{one}: reason: must not be empty." for one in mine]
+    assert refused == [f"{one}: Reason: must not be empty." for one in mine]
     done = act(operator, PORTFOLIOS, "halt", *mine, reason="exchange is down")
     assert done == ["Halted: 2."]
     halts = TradingHalt.objects.values_list("halted_by", "reason")
@@ -314,7 +314,7 @@ def test_a_cash_flow_is_voided_with_a_reason_by_the_operator(operator: Client) -
     flow = CashFlow.objects.get()
 
     (refused,) = act(operator, FLOWS, "void", flow)
-    assert refused.endswith("reason: must not be empty.")
+    assert refused.endswith("Reason: must not be empty.")
     assert act(operator, FLOWS, "void", flow, reason="twice") == ["Voided: 1."]
 
     flow.refresh_from_db()

@@ -53,7 +53,7 @@ UNUSABLE_URLS = [
 
 @pytest.mark.parametrize("address", UNUSABLE_URLS)
 def test_what_no_webhook_can_be_sent_to_is_refused(address: str) -> None:
-    with pytest.raises(InvalidInput, match="Must be an address such as https://"):
+    with pytest.raises(InvalidInput, match="must be an address such as https://"):
         webhook.check(address)
     with pytest.raises(NotSent, match=UNUSABLE):  # stored before it was refused
         webhook.send(address, "secret", MESSAGE)
@@ -72,7 +72,7 @@ def test_what_no_webhook_can_be_sent_to_is_refused(address: str) -> None:
 def test_credentials_in_an_address_are_refused_as_they_would_not_be_sent(
     address: str,
 ) -> None:
-    with pytest.raises(InvalidInput, match="Must hold no user name and password"):
+    with pytest.raises(InvalidInput, match="must hold no user name and password"):
         webhook.check(address)
 
 

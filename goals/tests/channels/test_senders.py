@@ -336,5 +336,6 @@ def _runs(pid):
 def test_a_sender_that_was_killed_is_replaced(allowed, receiver):
     post(allowed, receiver.url())
     allowed._idle[-1]._process.kill()
+    allowed._idle[-1]._process.wait()
     assert "ended" in failure(allowed, receiver.url()).reason
     assert post(allowed, receiver.url()).endswith("taken")

@@ -205,7 +205,7 @@ def test_the_same_question_is_answered_from_what_is_kept(
     edge = make_edge()
     policy = make_policy(edge, PolicyName.PACE, "0.1")
     first = project_goal(edge, policy, trades_left=Decimal(1_201), stop_loss=0.1)
-    monkeypatch.setattr(projecting, "project", None)
+    monkeypatch.setattr(projecting, "project_policy", None)
     later = project_goal(edge, policy, trades_left=Decimal("1200.2"), stop_loss=0.1)
     assert (later.probability, later.fan) == (first.probability, first.fan)
     assert later.required_per_trade != first.required_per_trade

@@ -46,6 +46,7 @@ from trades.tests.jobs.worker import do
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/welcome/"
+FROM = f"http://testserver{ADDRESS}money/"
 HTMX = {"HX-Request": "true"}
 MONEY = {
     "money-opening_balance": "20000",
@@ -774,5 +775,8 @@ def test_it_asks_as_much_whatever_there_is(client: Client, user: User) -> None:
     ],
 )
 def test_whoever_is_not_signed_in_is_asked_to(client: Client, page: str) -> None:
-    method = client.get if page in {"", "jobs/1/", "alert/1/"} else client.post
-    assert method(f"{ADDRESS}{page}").url == f"/login/?next={ADDRESS}{page}"
+    if page in {"", "jobs/1/", "alert/1/"}:
+        assert client.get(ADDRESS + page).url == f"/login/?next={ADDRESS}{page}"
+    else:
+        sent = client.post(ADDRESS + page, headers={"Referer": FROM})
+        assert sent.url == f"/login/?next={ADDRESS}money/"

@@ -97,7 +97,7 @@ def test_a_trade_is_voided_with_a_reason_by_the_operator(operator: Client) -> No
 
     with nothing_changes():
         (refused,) = act(operator, TRADES, "void", trade)
-    assert refused.endswith("reason: must not be empty.")
+    assert refused.endswith("Reason: must not be empty.")
     assert act(operator, TRADES, "void", trade, reason="twice") == ["Voided: 1."]
 
     trade.refresh_from_db()

@@ -253,7 +253,7 @@ def test_a_replays_strategies_are_none_of_the_users():
 
     with pytest.raises(NoActiveStrategy, match="You have no strategy yet"):
         load_candidates(main)
-    with pytest.raises(InvalidInput, match=f"You have no strategy {name}"):
+    with pytest.raises(InvalidInput, match=f"you have no strategy {name}"):
         open_trade(
             user=user,
             now=NOW,
