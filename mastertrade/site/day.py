@@ -30,7 +30,7 @@ from mastertrade.site.figures import show, when
 from mastertrade.site.gauges import Gauge, draw_gauge
 from mastertrade.site.goal_decisions import DecisionLine, lines_of
 from mastertrade.site.goal_lines import GoalLine, read_lines, running_goals, title_of
-from mastertrade.site.shell import SHOWN_IN_SWITCH, order_switch
+from mastertrade.site.shell import SHOWN_IN_SWITCH
 from mastertrade.site.wording import kind_notice, name_alert
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import HUNDRED, ZERO, exactly
@@ -114,13 +114,12 @@ def read_today(
     state = _read_state(user, portfolio, now)
     is_money = state.lack is None
     running = running_goals(portfolio, now)
-    switch = order_switch(portfolio, mine)
     goals = read_lines(user, portfolio, running, now, state.limits, MOST_GOALS)
     return {
         "now": now,
         "portfolio": portfolio,
-        "switch": switch,
-        "further": max(len(switch) - SHOWN_IN_SWITCH, 0),
+        "switch": mine,
+        "further": max(len(mine) - SHOWN_IN_SWITCH, 0),
         "halts": [say_halt(halt, now) for halt in state.halts],
         "state": state,
         "goals": goals,

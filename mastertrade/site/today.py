@@ -22,6 +22,7 @@ from mastertrade.site.shell import (
     CHOSEN,
     MOST_IN_SWITCH,
     choose_portfolio,
+    order_switch,
     page,
     portfolios_of,
 )
@@ -65,7 +66,7 @@ def _show_parts(
     request: HttpRequest, portfolio: Portfolio, **more: Any
 ) -> HttpResponse:
     user, now = cast(User, request.user), timezone.now()
-    mine = list(portfolios_of(user)[:MOST_IN_SWITCH])
+    mine = order_switch(portfolio, list(portfolios_of(user)[:MOST_IN_SWITCH]))
     context = {**read_today(user, portfolio, mine, now), "replaces": True, **more}
     return render(request, "site/parts/today_live.html", context)
 
@@ -104,5 +105,5 @@ def next_trade(request: HttpRequest, portfolio_id: int) -> HttpResponse:
         shown = render(request, "site/parts/next_trade.html", context, status=status)
         shown["HX-Trigger-After-Settle"] = "asked"  # it is in the list of decisions
         return shown
-    mine = list(portfolios_of(user)[:MOST_IN_SWITCH])
+    mine = order_switch(portfolio, list(portfolios_of(user)[:MOST_IN_SWITCH]))
     return _show_page(request, portfolio, mine, form, **panel)
