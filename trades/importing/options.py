@@ -10,6 +10,27 @@ from trades.enums import DateOrder
 from trades.importing.mapped.mapping import ColumnMapping, read_mapping
 from trades.importing.rates import DayRates, read_day_rates, read_rates
 
+# What the fields of an upload are called on the terminal: those with a text, those with
+# a flag for each pair, and the file.
+FLAGS = {
+    "format": "--format",
+    "portfolio": "--portfolio",
+    "strategy_id": "--strategy",
+    "account": "--account",
+    "venue": "--venue",
+    "quote_currency": "--quote-currency",
+    "fee_currency": "--fee-currency",
+    "date_order": "--date-order",
+    "mapping": "--mapping",
+    "equal_fills": "--equal-fills",
+}
+REPEATED_FLAGS = {
+    "fx_rates": "--fx-rate",
+    "fee_rates": "--fee-rate",
+    "contract_sizes": "--contract-size",
+}
+FILE_FLAGS = {"fx_rates_file": "--fx-rates"}
+
 
 class EqualFills(StrEnum):
     """What becomes of a fill that equals one from another source, without a shared id.

@@ -13,29 +13,12 @@ from mastertrade.values.exceptions import InvalidInput
 from mastertrade.web.uploads import nameless_file
 from trades.importing.estimating import estimate_rows, estimate_seconds
 from trades.importing.formats.mapped import MAPPED
+from trades.importing.options import FILE_FLAGS, FLAGS, REPEATED_FLAGS
 from trades.importing.recognising import HEAD_BYTES
 
 CHUNK_BYTES = 1 << 16
-# What the fields of an upload are called on the terminal.
-COMMAND_OPTIONS = {
-    "format": "--format",
-    "portfolio": "--portfolio",
-    "strategy_id": "--strategy",
-    "account": "--account",
-    "venue": "--venue",
-    "quote_currency": "--quote-currency",
-    "fee_currency": "--fee-currency",
-    "date_order": "--date-order",
-    "mapping": "--mapping",
-    "equal_fills": "--equal-fills",
-}
 # Of the query, next to a file that is the body.
 NO_FIELDS = {"file", "partial", "background"}
-REPEATED_OPTIONS = {
-    "fx_rates": "--fx-rate",
-    "fee_rates": "--fee-rate",
-    "contract_sizes": "--contract-size",
-}
 
 
 def refuse_slow_reading() -> Callable[[int], None]:
@@ -81,14 +64,14 @@ def refuse_slow_upload(asked: Mapping[str, Any], user_name: str) -> None:
 def _show_command(asked: Mapping[str, Any], user_name: str) -> str:
     """The command that imports the same file in the same way."""
     words = ["manage.py", "import_trades", "FILE", "--user", user_name]
-    for name, option in COMMAND_OPTIONS.items():
+    for name, option in FLAGS.items():
         if name in asked:
             words += [option, str(asked[name])]
-    for name, option in REPEATED_OPTIONS.items():
+    for name, option in REPEATED_FLAGS.items():
         for pair in filter(None, asked.get(name, "").split(",")):
             words += [option, pair.strip()]
     if "fx_rates_file" in asked:
-        words += ["--fx-rates", "RATES"]
+        words += [FILE_FLAGS["fx_rates_file"], "RATES"]
     return shlex.join(words)
 
 

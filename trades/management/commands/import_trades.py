@@ -21,25 +21,25 @@ from trades.importing.formats.mapped import MAPPED
 from trades.importing.formats.own import OWN_CSV
 from trades.importing.import_trades import catch_up_imported, import_trades
 from trades.importing.mapped.mapping import ColumnMapping
-from trades.importing.options import EqualFills, ImportOptions
+from trades.importing.options import (
+    FILE_FLAGS,
+    FLAGS,
+    REPEATED_FLAGS,
+    EqualFills,
+    ImportOptions,
+)
 from trades.importing.previewing import ImportReport
 from trades.importing.rates import DayRates, read_day_rates, read_rates
 from trades.management.importing import add_portfolio_arguments, find_user
 from trades.services.mappings import find_mapping
 
 SHOWN = 20
-# What the reading of files calls its options, as flags.
-FLAGS = {
-    "fx_rates": "--fx-rate",
-    "fx_rates_file": "--fx-rates",
-    "fee_rates": "--fee-rate",
-    "contract_sizes": "--contract-size",
-    "date_order": "--date-order",
-    "equal_fills": "--equal-fills",
-    "quote_currency": "--quote-currency",
-    "fee_currency": "--fee-currency",
-    "strategy_id": "--strategy",
-}
+# The names of options in a message. Those that columns have, too, only where the option
+# is asked for: at the beginning, and "in" it.
+OPTION = re.compile(
+    r"\b(?:fx_rates|fx_rates_file|fee_rates|contract_sizes|date_order|equal_fills)\b"
+    r"|^strategy_id\b|(?<=\bin )(?:quote|fee)_currency\b"
+)
 FORMAT = re.compile(rf"\bformat (?=(?:{'|'.join(FORMAT_NAMES)})\b)")
 
 
@@ -179,9 +179,8 @@ def _open(path: Path, format_name: str) -> Iterator[BinaryIO]:
 def by_flags(said: str) -> str:
     """What is said of a file of trades, with the options of its reading as flags."""
     said = FORMAT.sub("--format ", said)
-    return printable(
-        re.sub(rf"\b({'|'.join(FLAGS)})\b", lambda name: FLAGS[name[0]], said)
-    )
+    flags = FLAGS | REPEATED_FLAGS | FILE_FLAGS
+    return printable(OPTION.sub(lambda name: flags[name[0]], said))
 
 
 def _find_mapping(options: dict[str, Any]) -> ColumnMapping | None:

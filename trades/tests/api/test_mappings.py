@@ -215,6 +215,22 @@ def test_the_command_asks_for_what_a_row_lacks_by_its_flags(
     )
 
 
+def test_the_command_leaves_columns_their_names(trader: Trader, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("symbol,side,colour\nABC,LONG,red\n")
+    with pytest.raises(CommandError) as refused:
+        run_command(trader, path, "--format", "mastertrade-csv")
+    said = str(refused.value).replace("--format ccxt-json", "")
+    for column in ("strategy_id", "quote_currency", "fee_currency"):
+        assert column in said
+    assert "--" not in said
+    for asked, flag in (
+        ("strategy_id: is needed.", "--strategy: is needed."),
+        ("one in fee_currency (USDT).", "one in --fee-currency (USDT)."),
+    ):
+        assert by_flags(asked) == flag
+
+
 def test_an_import_is_undone_over_http(trader: Trader) -> None:
     make_mapping(trader.user)
     done = send(trader).json()["import_id"]
