@@ -35,7 +35,7 @@ from trades.importing.mapped.table import fold
 from trades.importing.options import EqualFills
 from trades.importing.rates import read_rates
 from trades.importing.recognising import recognise, refuse_unreadable
-from trades.models import ImportUpload
+from trades.models import ImportUpload, UserJob
 from trades.services.mappings import find_fitting
 from trades.services.uploads import read_head
 
@@ -96,6 +96,19 @@ def in_import_words(refused: DomainError | str) -> str:
     elif about in LABELS:
         said = say("“{}” {}", LABELS[about], detail)
     return show(cased(said), labels=LABELS)
+
+
+def said_of(job: UserJob, most: int) -> dict[str, Any]:
+    """What an import says, with so many refusals at most, by the page's names."""
+    result = job.result or {}
+    return {
+        "error": in_import_words(job.error),
+        "warnings": [in_import_words(one) for one in result.get("warnings", [])],
+        "refusals": [
+            {**one, "reason": in_import_words(one["reason"])}
+            for one in result.get("refusals", [])[:most]
+        ],
+    }
 
 
 def require_strategy(portfolio: Portfolio, name: str, now: datetime) -> None:

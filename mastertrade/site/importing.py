@@ -33,6 +33,7 @@ from mastertrade.site.import_choices import (
     portfolio_of,
     read_choices,
     require_strategy,
+    said_of,
     show_columns,
 )
 from mastertrade.site.shell import choose_portfolio, page, portfolios_of
@@ -299,12 +300,7 @@ def _job_context(request: HttpRequest, job_id: int) -> dict[str, Any]:
         "job": job,
         "poll": reverse("site:import-progress", args=[job.pk]),
         "result": result,
-        "error": in_import_words(job.error),
-        "warnings": [in_import_words(one) for one in result.get("warnings", [])],
-        "refusals": [
-            {**one, "reason": in_import_words(one["reason"])}
-            for one in result.get("refusals", [])[:SHOWN_REFUSALS]
-        ],
+        **said_of(job, SHOWN_REFUSALS),
         "done": done.first(),
         "step": DONE if job.has_ended else WORK,
         "steps": STEPS,

@@ -28,6 +28,7 @@ from mastertrade.site.first_steps import find_own, find_steps
 from mastertrade.site.goal_forms import FirstGoalForm, make_form
 from mastertrade.site.goal_lines import title_of
 from mastertrade.site.goals import show_forecast
+from mastertrade.site.import_choices import said_of
 from mastertrade.site.shell import page
 from mastertrade.site.snippets import make_snippets
 from mastertrade.site.welcome_forms import (
@@ -288,19 +289,12 @@ def _context(
         "demo": find_demo(user),
         "demo_job": jobs.get(JobKind.DEMO),
         "import_job": imported,
-        "refusals": _refusals(imported),
+        "imported": imported and said_of(imported, SHOWN_REFUSALS),
         "token_form": TokenForm(user=user),
         "sized": sized,
         "alert_form": TestAlertForm(user=user),
         "tested": None if tested is None else _test_context(tested, now),
     }
-
-
-def _refusals(imported: UserJob | None) -> list[dict[str, Any]]:
-    if imported is None or not imported.result:
-        return []
-    found: list[dict[str, Any]] = imported.result.get("refusals", [])
-    return found[:SHOWN_REFUSALS]
 
 
 def _test_context(channel: AlertChannel, now: datetime) -> dict[str, Any]:

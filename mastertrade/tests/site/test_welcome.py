@@ -445,6 +445,18 @@ def test_refused_rows_are_named_with_their_reasons(client: Client, user: User) -
     assert Trade.objects.count() == 3
 
 
+def test_what_an_import_lacks_is_said_by_the_names_of_the_import_page(
+    client: Client, user: User
+) -> None:
+    fund(user)
+    row = "2026-03-01 12:00:00,ETHBTC,BUY,1,1ETH,1BTC,0BTC\n"
+    upload(client, content=f"Date(UTC),Pair,Side,Price,Executed,Amount,Fee\n{row}")
+    work(UserJob.objects.latest("pk"))
+    words = words_of(client.get(ADDRESS))
+    assert "fixed rate in “Rates of other currencies” (BTC=…)" in words
+    assert "fx_rates " not in words
+
+
 @pytest.mark.parametrize(
     ("content", "field", "words"),
     [
