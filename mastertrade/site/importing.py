@@ -24,6 +24,7 @@ from mastertrade.db.transactions import atomic_for_long
 from mastertrade.site.figures import show
 from mastertrade.site.forms import CallForm
 from mastertrade.site.import_choices import (
+    OPTIONS,
     WORDS,
     Columns,
     arguments_of,
@@ -174,7 +175,9 @@ def _act(
     asked = request.POST.get("do")
     if asked == "map":
         mapped = map_columns(portfolio_of(upload), read_head(upload))
-        keep_choices(upload, {**upload.choices, **mapped})
+        given = upload.choices["options"]  # a mapping has its own for the others
+        options = {name: given[name] for name in OPTIONS if name in given}
+        keep_choices(upload, {**upload.choices, "options": options, **mapped})
         return None
     keep_choices(upload, read_choices(upload, request.POST))
     if asked != "import":

@@ -537,6 +537,19 @@ def test_what_a_row_lacks_is_asked_for_by_the_labels_of_the_page(
     assert f">{label[1] if label else says}</label>" in page.content.decode()
 
 
+def test_mapping_by_hand_leaves_what_the_recognised_file_was_given(
+    client: Client, portfolio: Portfolio
+) -> None:
+    address = check_of(client, portfolio, FILL % '"symbol": "ABC/USD", "price": 5')
+    given = {"quote_currency": "EUR", "fee_currency": "EUR", "venue": "x"}
+    client.post(address, {"do": "look", **given})
+    assert ImportUpload.objects.get().choices["options"] == given
+
+    client.post(address, {"do": "map"})
+
+    assert ImportUpload.objects.get().choices["options"] == {"venue": "x"}
+
+
 def test_dates_of_a_recognised_file_are_read_as_chosen(
     client: Client, portfolio: Portfolio
 ) -> None:
