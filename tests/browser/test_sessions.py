@@ -64,3 +64,25 @@ def test_a_panel_keeps_what_was_typed_and_goes_on_after_signing_in_in_another_ta
     panel.get_by_role("button", name="Ask").click()
     expect(panel.get_by_role("link", name="Record this trade")).to_be_visible()
     expect(banner).to_be_hidden()
+
+
+def test_the_banner_is_seen_again_after_the_dialog_that_showed_it_was_closed(
+    page: Page, trader: Trader
+) -> None:
+    page.goto(f"/?portfolio={trader['portfolio_id']}")
+    page.get_by_role("link", name="Close ").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Exit price").fill("110")
+    page.context.clear_cookies(name="sessionid")
+    dialog.get_by_role("button", name="Close it").click()
+    banner = page.locator("#signed-out")
+    expect(banner).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(banner).to_be_hidden()
+
+    panel = page.locator("#next")
+    panel.get_by_label("Symbol").fill("ETHUSDT")
+    panel.get_by_label("Price", exact=True).fill("100")
+    panel.get_by_label("Stop", exact=True).fill("90")
+    panel.get_by_role("button", name="Ask").click()
+    expect(banner).to_be_visible()

@@ -39,8 +39,9 @@
   document.addEventListener("htmx:afterRequest", (event) => {
     const { xhr } = event.detail;
     const answered = [200, 304, 401, 422].includes(xhr.status);
-    if (xhr.status === 401 && dialog().open) {
-      dialog().prepend(document.getElementById("signed-out"));
+    if (xhr.status === 401) {
+      const seen = dialog().open ? dialog() : document.getElementById("main");
+      seen.prepend(document.getElementById("signed-out"));
     }
     if (event.target === poll()) {
       reached(answered);
