@@ -63,8 +63,9 @@ def differ(held: Any, now: Any, place: str = "", within: float = 1e-6) -> list[s
             for line in differ(one, other, f"{place}[{number}]", within)
         ]
     try:
+        least = min(within, 0.02)
         same = float(Decimal(now)) == pytest.approx(
-            float(Decimal(held)), rel=within, abs=within
+            float(Decimal(held)), rel=within, abs=least
         )
     except (ArithmeticError, TypeError, ValueError):
         same = held == now

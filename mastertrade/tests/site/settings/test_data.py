@@ -189,7 +189,7 @@ def test_the_export_holds_a_constant_number_of_rows_in_memory() -> None:
 
     book_profit(PortfolioFactory(), Decimal(5))  # a day to copy
     first = peak_with(1200)
-    assert peak_with(2400) < 1.3 * first
+    assert peak_with(2400) < 1.1 * first
 
 
 def test_the_download_takes_a_post_of_the_page(client: Client) -> None:
