@@ -28,7 +28,7 @@ from mastertrade.web.api_fields import (
 from trades.booking.references import find_unknown
 
 # About a minute of one core.
-MOST_STEPS = 10_000_000
+MOST_ASKED_STEPS = 10_000_000
 DEFAULT_TRADES, DEFAULT_PATHS = 40, 100_000
 OF_CASES, OF_RECORDS = ("risk_pct", "record"), ("portfolio", "strategy_id")
 
@@ -75,7 +75,7 @@ class ComparisonRequestSerializer(StrictSerializer):
         if lowest > fields.get("max_factor", DEFAULT_MAX_FACTOR):
             yield InvalidInput("min_factor", "must not be above max_factor.")
         paths = fields.get("paths", DEFAULT_PATHS)
-        most = MOST_STEPS // fields.get("trades", DEFAULT_TRADES)
+        most = MOST_ASKED_STEPS // fields.get("trades", DEFAULT_TRADES)
         if paths > most:
             yield InvalidInput(
                 "paths", f"must be {most:,} or fewer with so many trades."
