@@ -81,7 +81,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
             asyncore_use_poll=True,
             log_socket_errors=False,
             ident=None,
-            # Whom to believe is the application's to say (`mastertrade.proxies`).
+            # Whom to believe is the application's to say (`believe_trusted_proxies`).
             clear_untrusted_proxy_headers=False,
         )
         for one in self.connections.values():
