@@ -50,6 +50,18 @@
     const field = target.elements.namedItem("csrfmiddlewaretoken");
     if (field && token()) field.value = token();
   }, true);
+  // A second click, while the first is on its way, sends nothing.
+  const SENDING = 5_000;
+  const sent = new WeakMap();
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return; // htmx sends it, or it asks
+    if (event.timeStamp - (sent.get(form) ?? -SENDING) < SENDING) event.preventDefault();
+    else sent.set(form, event.timeStamp);
+  });
+  window.addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) for (const form of document.forms) sent.delete(form);
+  });
   document.addEventListener("htmx:configRequest", ({ detail }) => {
     if (!token()) return;
     if ("X-CSRFToken" in detail.headers) detail.headers["X-CSRFToken"] = token();
