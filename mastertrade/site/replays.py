@@ -22,7 +22,7 @@ from django.views.decorators.http import (
 )
 
 from goals.models import User
-from mastertrade.site.figures import words
+from mastertrade.site.figures import SEPARATORS, number_format, words
 from mastertrade.site.replay_forms import (
     OF_CHALLENGE,
     OF_COSTS,
@@ -263,9 +263,11 @@ def draw_replay(request: HttpRequest, replay_id: int) -> HttpResponse:
     if size not in SIZES:
         raise Http404
     (report,) = read_reports([run]).instruments
-    answer = HttpResponse(draw_chart(report, size), content_type=SVG)
+    thousands, _ = SEPARATORS[number_format.get()]
+    answer = HttpResponse(draw_chart(report, size, thousands), content_type=SVG)
     answer["Content-Security-Policy"] = DRAWING_ALONE
-    answer["Cache-Control"] = "private, max-age=3600"  # a replay never changes
+    # A replay never changes, the user's form of numbers may.
+    answer["Cache-Control"] = "private, max-age=60"
     return answer
 
 

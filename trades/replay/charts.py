@@ -73,15 +73,18 @@ def embed_chart(report: InstrumentReport, size: str) -> str:
     return f"data:image/svg+xml;base64,{b64encode(draw_chart(report, size)).decode()}"
 
 
-def draw_chart(report: InstrumentReport, size: str) -> bytes:
-    """Equity of both runs, the policy's factors and the goals reached, in one SVG."""
+def draw_chart(report: InstrumentReport, size: str, thousands: str = ",") -> bytes:
+    """Equity of both runs, the policy's factors and the goals reached, in one SVG.
+
+    `thousands` separates the digits of equity, by threes.
+    """
     width, height = SIZES[size]
     with drawing, mpl.rc_context(STYLE):
         figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
         equity, factors, goals = figure.subplots(
             3, 1, sharex=True, height_ratios=PANEL_HEIGHTS
         )
-        _draw_equity(equity, report)
+        _draw_equity(equity, report, thousands)
         _draw_factors(factors, report.policy_run)
         _draw_goals(goals, report)
         _draw_days(goals, report, most=max(width // PIXELS_A_DATE, 5))
@@ -91,7 +94,7 @@ def draw_chart(report: InstrumentReport, size: str) -> bytes:
         return _svg(figure, width, height)
 
 
-def _draw_equity(axes: Any, report: InstrumentReport) -> None:
+def _draw_equity(axes: Any, report: InstrumentReport, thousands: str) -> None:
     policy, constant = report.runs
     curves = [
         (run_name(constant), constant.equity, CONSTANT, "--", 1.3),
@@ -112,7 +115,11 @@ def _draw_equity(axes: Any, report: InstrumentReport) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, place: ""))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:,.0f}"))
+
+    def show(value: float, place: int) -> str:
+        return f"{value:,.0f}".replace(",", thousands)
+
+    axes.yaxis.set_major_formatter(FuncFormatter(show))
     axes.grid(visible=True, axis="y", linewidth=0.8)
     scale = ", log scale" if report.is_logarithmic else ""
     axes.set_ylabel(f"equity{scale}")
