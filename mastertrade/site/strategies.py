@@ -60,6 +60,7 @@ WHY = {
     Placing.GREW_LESS: "fits as well; its growth ranks lower",
     Placing.LATER_NAME: "the same figures; the first by name is chosen",
 }
+NO_GROWTH_YET = "fits as well; counts as no growth until it has a record"
 NOT_COMPETING = {
     StrategyStatus.ACTIVE: "no goal takes part now",
     StrategyStatus.PAUSED: "paused: it takes no part",
@@ -222,7 +223,10 @@ def _row(
     first = None
     if place is not None and shown is not None:
         first = shown.selection.selected
-        why = WHY[explain_place(place, first)]
+        placing = explain_place(place, first)
+        why = WHY[placing]
+        if placing is Placing.GREW_LESS and place.mean is None:
+            why = NO_GROWTH_YET
     own = None if record is None else record.trades
     mean, interval, whisk = "", "", None
     tone, icon, says = "", "", "being worked out anew"

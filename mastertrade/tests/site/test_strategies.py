@@ -119,6 +119,22 @@ def test_why_each_is_or_is_not_chosen(
     assert "speaks against it, ranks last" in text
 
 
+def test_one_without_a_record_is_said_to_count_as_no_growth(
+    mine: Client, portfolio: Portfolio, goal: FinancialGoal
+) -> None:
+    make(portfolio, "a", strategy_type="momentum")
+    make(portfolio, "grown", strategy_type="momentum")
+    for number in range(25):
+        at = timezone.now() - (25 - number) * timedelta(hours=3)
+        profit = Decimal(-4 if number % 3 == 0 else 3)
+        book_profit(portfolio, profit, at, strategy_id="grown")
+
+    text = words(page_of(mine, portfolio))
+
+    assert "fits as well; counts as no growth until it has a record" in text
+    assert "its growth ranks lower" not in text
+
+
 def test_below_the_limit_there_is_no_evidence(
     mine: Client, portfolio: Portfolio, goal: FinancialGoal
 ) -> None:
