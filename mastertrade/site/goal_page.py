@@ -34,6 +34,7 @@ from mastertrade.site.goal_periods import read_periods
 from mastertrade.site.sentences import GoalFigures
 from mastertrade.site.shell import page
 from mastertrade.site.what_if_sliders import sliders_of
+from mastertrade.site.wording import kind_notice
 from mastertrade.values.money import HUNDRED, exactly
 
 DECISIONS = 8
@@ -68,6 +69,7 @@ def show_goal(request: HttpRequest, goal_id: int) -> HttpResponse:
     decisions, older = read_decisions(goal, DECISIONS)
     context = {
         **head,
+        "notice": kind_notice(goal.portfolio),
         "settings": _settings(goal),
         "projects": runs and goal.period_ends_at is not None,
         "can_change": runs or (status is GoalStatus.ACHIEVED and not goal.is_over(now)),
