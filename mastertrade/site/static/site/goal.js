@@ -48,12 +48,22 @@
     return isHidden() ? "\u2022\u2022\u2022" : `${sign}${money.format(size)}`;
   }
 
-  // "5 Oct"; the year where it is another than before, the hour where a day is all.
+  // Times in the user's zone, as the page writes them: "5 Sep", with its year where asked.
+  const timeZone = document.querySelector("[data-zone]")?.dataset.zone;
+  const clock = new Intl.DateTimeFormat("en-GB", { timeZone, hour: "2-digit", minute: "2-digit" });
+  function dayOf(day, beside, zone = timeZone) {
+    const calendar = new Intl.DateTimeFormat("en-US", { timeZone: zone, day: "numeric", month: "short", year: "numeric" });
+    const of = (at) => Object.fromEntries(calendar.formatToParts(at).map((one) => [one.type, one.value]));
+    const its = of(day), words = `${its.day} ${its.month}`;
+    return beside && of(beside).year !== its.year ? `${words} ${its.year}` : words;
+  }
+
+  // The year where it is another than before, the hour where a day is all. The midnight
+  // at which the last day ends is no day of the goal.
   function onDay(at, before, of) {
-    const day = new Date(at * 1000), past = before === undefined ? new Date() : new Date(before * 1000);
-    if (of.ends - of.begins < 172_800) return day.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-    const year = day.getFullYear() === past.getFullYear() ? undefined : "numeric";
-    return day.toLocaleDateString("en-GB", { day: "numeric", month: "short", year });
+    const day = new Date(at * 1000);
+    if (of.ends - of.begins < 172_800) return clock.format(day);
+    return at >= of.ends ? "" : dayOf(day, before === undefined ? new Date() : new Date(before * 1000));
   }
 
   function table(points, places) {
@@ -104,6 +114,7 @@
     const width = () => Math.max(place.clientWidth, 280);
     const height = () => (width() < 560 ? 360 : 440);
     const options = {
+      tzDate: (at) => uPlot.tzDate(new Date(at * 1000), timeZone),
       width: width(), height: height(), pxAlign: 0, legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       padding: [12, width() < 560 ? 12 : 64, 0, 0],
@@ -238,7 +249,7 @@
       for (let place = at; place >= 0; place--) if (plot.data[series][place] != null) return plot.data[series][place];
       return null;
     };
-    const time = plot.data[0][at], day = new Date(time * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+    const time = plot.data[0][at], day = dayOf(new Date((time < of.ends ? time : time - 1) * 1000));
     const parts = [];
     if (of.now === null || time <= of.now) {
       parts.push(`value ${shown(before(1) ?? of.start, of)}`);
@@ -301,9 +312,9 @@
     if (!output) return;
     let words;
     if (slider.name === "days") {
-      const day = new Date(`${output.dataset.unit}T12:00:00`);
-      day.setDate(day.getDate() + Number(slider.value));
-      words = day.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: day.getFullYear() === new Date().getFullYear() ? undefined : "numeric" });
+      const day = new Date(`${output.dataset.unit}T12:00:00Z`);
+      day.setUTCDate(day.getUTCDate() + Number(slider.value));
+      words = dayOf(day, new Date(), "UTC");
     } else {
       words = `${numbers.format(Number(slider.value))}${output.dataset.unit}`;
     }
