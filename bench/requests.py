@@ -144,7 +144,8 @@ def _client_of(trader: Trader) -> APIClient:
 def questions(trader: Trader) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for goal in trader.goals:
         path = f"/api/goals/{goal.goal_id}/projection/"
-        yield f"a projection under {goal.policy}", path, {}
+        target = f"{goal.target_value:.0f} %"
+        yield f"a projection under {goal.policy} to {target}", path, {}
     goal = trader.goals[-1]
     path = f"/api/goals/{goal.goal_id}/projection/"
     yield "a projection by one strategy", path, {"strategy_id": STRATEGY}
