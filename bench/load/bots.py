@@ -24,6 +24,8 @@ TURNS_A_PAGE, PAGES_A_LIST = 3, 3
 REQUESTS = REQUESTS_A_TURN + 1 / TURNS_A_PAGE
 # Turns at once; a turn that finds none free has waited when it is measured.
 CLIENTS = 64
+# Seconds; a client that waits for its turn sees so soon that no more are wanted.
+LOOKS_AGAIN = 0.5
 LISTS = ("/admin/trades/trade/", "/admin/goals/portfolio/", "/admin/goals/goalalert/")
 KINDS = ("sizing", "close", "page")
 
@@ -79,9 +81,10 @@ class Crowd:
         def client(_: int) -> None:
             for number in turns:
                 due = begin + number * between
+                while (left := due - monotonic()) > 0 and not until(due - begin):
+                    sleep(min(left, LOOKS_AGAIN))
                 if until(due - begin):
                     return
-                sleep(max(0.0, due - monotonic()))
                 counted = times if due - begin >= warm_up else Times()
                 self._turn(number, due, counted)
 
