@@ -423,6 +423,21 @@ def measure_daily_floor(
 
 
 @exactly
+def measure_opening(limits: Limits, day: DayFigures, start: Decimal) -> Decimal | None:
+    """The opening of a day without flows that has this day's floor; None without one.
+
+    Where nothing flowed it is what the day's loss is measured from.
+    """
+    floor = measure_daily_floor(limits, day, start)
+    if floor is None or limits.daily_loss_limit_pct is None:
+        return None
+    share = limits.daily_loss_limit_pct / HUNDRED
+    if limits.daily_loss_of is DailyLossOf.START:
+        return floor + share * start
+    return floor / (1 - share) if share < 1 else daily_anchor(limits, day)
+
+
+@exactly
 def measure_fall_pct(
     limits: Limits, reference: FloorReference, value: Decimal
 ) -> Decimal:

@@ -12,11 +12,11 @@ from goals.decisions.limits import (
     FloorReference,
     Limits,
     closed_value,
-    daily_anchor,
     high_of,
     live_value,
     measure_daily_floor,
     measure_floors,
+    measure_opening,
     paid_in_at,
     raise_by,
     reaches_floor,
@@ -33,7 +33,7 @@ from goals.services.days import account_before, newest_days
 from goals.services.limit_history import follows_peak, read_history
 from goals.services.limit_marks import read_start_pnl
 from goals.services.limit_walks import walk_day, walk_limits
-from mastertrade.values.money import ZERO, exactly
+from mastertrade.values.money import ZERO
 
 if TYPE_CHECKING:  # risk_state reads floors
     from goals.services.risk_state import FiguresAt
@@ -119,18 +119,45 @@ def _counts_trades(limits: Limits) -> bool:
 
 
 class ReferenceNow(NamedTuple):
-    """What floors measure from, the value they are compared with, the day's opening.
+    """What floors measure from, the value they are compared with, and the day so far.
 
-    `opening` is None without a daily limit.
+    `day` is None without a daily limit.
     """
 
     limits: Limits
     reference: FloorReference
     value: Decimal
-    opening: Decimal | None
+    day: DayFigures | None
+
+    @property
+    def daily_floor(self) -> Decimal | None:
+        if self.day is None:
+            return None
+        return measure_daily_floor(self.limits, self.day, self.reference.start)
+
+    @property
+    def opening(self) -> Decimal | None:
+        """What a walk's first day begins with, so that it has this day's floor."""
+        if self.day is None:
+            return None
+        return measure_opening(self.limits, self.day, self.reference.start)
+
+    def under(self, limits: Limits, at: datetime) -> "ReferenceNow":
+        """The same under other limits; a daily one that is new begins now."""
+        return self._replace(limits=limits, day=self.day or _begin_day(self.value, at))
 
 
-@exactly
+def _begin_day(value: Decimal, at: datetime) -> DayFigures:
+    """A day that begins with this value, by whatever its loss is measured from."""
+    return DayFigures(
+        began_at=at,
+        ends_at=at + ONE_DAY,
+        anchor_live=value,
+        anchor_closed=value,
+        high_closed=value,
+    )
+
+
 def reference_now(figures: "FiguresAt", now: datetime, *, closed: bool) -> ReferenceNow:
     """As of the figures, by the live value or the closed one.
 
@@ -151,15 +178,15 @@ def _read_reference(
     limits, reference, day = state.limits, state.reference, state.day
     values = _values(figures, limits)
     value = values[0] if closed else values[1]
-    opening = None
-    if day is not None and state.floors.daily is not None:
-        opening = daily_anchor(limits, day) + day.flowed
-    if min(state.floors.lowest, value) <= state.floors.hard:
+    daily = state.floors.daily
+    is_at_hard = min(state.floors.lowest, value) <= state.floors.hard
+    if is_at_hard:
         reference = FloorReference(figures.at, value, value, account.run)
-        opening = None if opening is None else value
-    elif state.floors.daily is not None and value <= state.floors.daily:
-        opening = value  # the next day's
-    return ReferenceNow(limits, reference, value, opening)
+    if daily is None:
+        day = None
+    elif is_at_hard or value <= daily:
+        day = _begin_day(value, figures.at)  # after a resume, or the next one
+    return ReferenceNow(limits, reference, value, day)
 
 
 def _values(figures: "FiguresAt", limits: Limits) -> tuple[Decimal, Decimal]:

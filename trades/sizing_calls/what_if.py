@@ -17,7 +17,7 @@ from goals.decisions.limits import measure_floor, money_per_value
 from goals.decisions.periods import period_of
 from goals.decisions.policies import PolicyName
 from goals.decisions.trade_record import FEWEST_TRADES
-from goals.enums import DailyLossOf, Measure
+from goals.enums import Measure
 from goals.models import FinancialGoal, Portfolio
 from goals.projection.feasibility import barrier_on
 from goals.projection.frontier import (
@@ -314,8 +314,7 @@ def _solve(
     days = days_until(goal.period_ends_at, max(now, goal.period_starts_at))
     left = trades_in(days, known.per_day)
     state = reference_now(figures, now, closed=goal.kind.measures is Measure.RETURN)
-    limits = replace(state.limits, **change.of_limits)
-    state = state._replace(limits=limits)
+    state = state.under(replace(state.limits, **change.of_limits), now)
     floor, headroom = _headroom(state, figures)
     if headroom <= 0:
         raise InvalidInput(
@@ -323,10 +322,10 @@ def _solve(
         )
     barrier = barrier_on(
         path,
-        limits,
+        state.limits,
         state.reference,
         value=state.value,
-        opening=_opening(state),
+        opening=state.opening,
         trades_per_day=known.per_day,
     )
     dispersion = dispersion_in(known.sample, days, now)
@@ -374,23 +373,12 @@ def _stake(sample: TradeSample, base_risk: Decimal) -> TradeSample:
 @exactly
 def _headroom(state: ReferenceNow, figures: FiguresAt) -> tuple[str, Decimal]:
     """The nearest floor by name, and how far away it is, in money."""
-    limits, value = state.limits, state.value
+    limits, value, daily = state.limits, state.value, state.daily_floor
     rooms = {"hard floor": value - measure_floor(limits, state.reference)}
-    opening = _opening(state)
-    if limits.daily_loss_limit_pct is not None and opening is not None:
-        of_start = limits.daily_loss_of is DailyLossOf.START
-        base = state.reference.start if of_start else opening
-        lost = base * limits.daily_loss_limit_pct / HUNDRED
-        rooms["daily limit"] = value - (opening - lost)
+    if daily is not None:
+        rooms["daily limit"] = value - daily
     name = min(rooms, key=lambda one: rooms[one])
     return name, rooms[name] * money_per_value(limits.floor_in, figures.account)
-
-
-def _opening(state: ReferenceNow) -> Decimal | None:
-    """The day's; where a daily limit is only asked about, the present value."""
-    if state.limits.daily_loss_limit_pct is None:
-        return None
-    return state.value if state.opening is None else state.opening
 
 
 def _mean_loss(sample: TradeSample, figures: FiguresAt) -> Decimal | None:

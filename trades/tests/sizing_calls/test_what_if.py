@@ -3,13 +3,16 @@
 from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from goals.decisions.policies import PolicyName
+from goals.enums import DailyLossOf, FloorIn
 from goals.models import FinancialGoal, GoalAdjustmentLog
+from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
 from trades.sizing_calls.forecasts import project
 from trades.sizing_calls.limits import measure_limits
@@ -29,8 +32,8 @@ def goal() -> FinancialGoal:
     return _goal(PROFITS)
 
 
-def _goal(profits: list[Decimal]) -> FinancialGoal:
-    portfolio = PortfolioFactory()
+def _goal(profits: list[Decimal], **limits: Any) -> FinancialGoal:
+    portfolio = PortfolioFactory(**limits)
     ensure_strategy(portfolio)
     goal = GoalFactory(portfolio=portfolio)
     apart = timedelta(hours=11)
@@ -121,6 +124,43 @@ def test_a_daily_limit_that_there_is_not_is_asked_about(goal: FinancialGoal) -> 
 
     assert then.losing_trades is not None
     assert then.losing_trades < 3
+
+
+@pytest.mark.parametrize("of", list(DailyLossOf))
+@pytest.mark.parametrize("flow", [Decimal(500), Decimal(-300)])
+def test_after_a_flow_in_money_the_daily_floor_is_the_guards(
+    of: DailyLossOf, flow: Decimal
+) -> None:
+    goal = _goal(
+        PROFITS,
+        floor_in=FloorIn.MONEY,
+        daily_loss_limit_pct=Decimal(4),
+        daily_loss_of=of,
+        hard_drawdown_pct=Decimal(90),
+    )
+    portfolio = goal.portfolio
+    user, key = portfolio.user, portfolio.pk
+    now = NOW + timedelta(hours=2)
+    record_cash_flow(user=user, amount=flow, now=now, portfolio=key)
+    goal = FinancialGoal.objects.select_related("portfolio__user").get(pk=goal.pk)
+    limits = measure_limits(user=user, portfolio_id=key, now=now)
+    (daily,) = [one for one in limits.floors if one.limit == "daily_loss"]
+
+    asked = project(goal, now).asked
+    found = ask_what_if(goal, Change(), now, rough=True).changed
+
+    assert asked is not None
+    assert found is not None
+    barrier = asked.stop_loss
+    assert barrier.opening is not None
+    assert barrier.daily_loss is not None
+    lost = barrier.daily_loss * (1 if of is DailyLossOf.START else barrier.opening)
+    start = float(goal.portfolio.floor_start_value)
+    floor = (barrier.opening - lost) * start
+    assert floor == pytest.approx(float(daily.floor_equity), rel=1e-6)
+    assert found.losing_trades == pytest.approx(
+        daily.losing_trades, abs=Decimal("0.01")
+    )
 
 
 @pytest.mark.parametrize(
