@@ -107,6 +107,7 @@ from strategies.decisions.selection import (
 from strategies.enums import RiskProfile
 from strategies.models import StrategyInstance
 from trades.api.serializers.imports import ImportUploadSerializer
+from trades.api.views.decisions import UNSIZED
 from trades.decisions import obedience
 from trades.enums import Side
 from trades.importing.columns import BY_NAME
@@ -632,6 +633,16 @@ def test_every_code_is_documented_with_its_status_and_meaning() -> None:
         expected, key=lambda code: (expected[code], code)
     )
     assert all(len(row[2].split()) >= 4 for row in rows)
+
+
+def test_what_any_guard_refuses_is_in_the_description_of_sizing() -> None:
+    of_guards = [
+        refusal
+        for refusal in refusals()
+        if refusal.__module__.startswith("goals.decisions.guards.")
+    ]
+    assert len(of_guards) > 5
+    assert set(of_guards) <= set(UNSIZED)
 
 
 def test_codes_named_elsewhere_exist() -> None:

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
+from goals.decisions.guards.day_rules import DayUnknown
 from goals.decisions.guards.drawdown import DailyLossUnknown, DrawdownUnknown
 from goals.decisions.guards.edge import RecordUnknown
 from goals.decisions.guards.exposure import ExposureUnknown
@@ -128,6 +129,7 @@ def count_decision(row: GoalAdjustmentLog) -> dict[str, Any]:
 # What forbids any decision about a size.
 UNSIZED = (
     DailyLossUnknown,
+    DayUnknown,
     DrawdownUnknown,
     EdgeUnknown,
     ExposureUnknown,
