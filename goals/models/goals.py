@@ -28,7 +28,9 @@ from goals.decisions.progress import (
     Baseline,
     GoalProgress,
     Pace,
+    PortfolioFigures,
     measure_pace,
+    measure_progress,
     stands_failed,
     status_by_clock,
 )
@@ -397,6 +399,12 @@ class FinancialGoal(models.Model):
             return True
         profit = progress.current_value - self.start_value
         return measure_best_day_share(self.best_day_max_pct, best_day, profit).met
+
+    def measure_by(self, portfolio_figures: PortfolioFigures) -> GoalProgress:
+        """How far it is by a reading; changes nothing."""
+        return measure_progress(
+            self.kind.measures, self.target_value, self.baseline, portfolio_figures
+        )
 
     def is_reached_by(self, progress: GoalProgress) -> bool:
         """Whether the target is reached and the conditions hold."""

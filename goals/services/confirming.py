@@ -19,7 +19,7 @@ from goals.enums import HaltCause, MarkRole, PortfolioKind
 from goals.models import LimitMark, Portfolio
 from goals.services.floors import limits_at
 from goals.services.limit_marks import keep_mark, newest_mark, read_open_pnl
-from goals.services.risk_state import FiguresAt, read_conditions, read_figures
+from goals.services.risk_state import FiguresAt, read_figures, read_risk_state
 
 
 def breaches_of(
@@ -161,7 +161,7 @@ def _seen_at(
         unrealized_pnl=read_open_pnl(portfolio, mark, at),
         is_marked=True,
     )
-    return figures, read_conditions(figures, now)
+    return figures, read_risk_state(figures, now)
 
 
 def _shown_by(

@@ -24,7 +24,6 @@ from goals.services.days import (
     read_ledger_before,
     roll_ledger,
 )
-from goals.services.ledger import measure_by
 from mastertrade.values.money import HUNDRED, MONEY, exactly, quantum
 
 # A progress is rounded to 6 places of a percent before it is compared; this share of
@@ -174,14 +173,14 @@ def begins_reached(goal: FinancialGoal, portfolio_figures: PortfolioFigures) -> 
     """
     if goal.kind.measures is not Measure.VALUE:
         return False
-    return measure_by(goal, portfolio_figures).progress_pct >= HUNDRED
+    return goal.measure_by(portfolio_figures).progress_pct >= HUNDRED
 
 
 def _shows_target(
     goal: FinancialGoal, portfolio: Portfolio, days: Sequence[LedgerDay], at: datetime
 ) -> bool:
     """Whether the ledger at this time shows the target, and the best day allows it."""
-    progress = measure_by(goal, read_ledger_at(portfolio, at))
+    progress = goal.measure_by(read_ledger_at(portfolio, at))
     if progress.progress_pct < HUNDRED:
         return False
     return _best_day_holds(goal, portfolio, days, at, progress)
@@ -274,7 +273,7 @@ def find_first_reach(
 
 
 def _reaches(goal: FinancialGoal, entry: LedgerDay, profits: DayProfits) -> bool:
-    progress = measure_by(goal, entry.portfolio_figures)
+    progress = goal.measure_by(entry.portfolio_figures)
     if progress.progress_pct < HUNDRED:
         return False
     return goal.allows_best_day(best_day_of(goal, profits), progress)

@@ -27,7 +27,7 @@ from goals.services.confirming import (
 from goals.services.failing import follow_failures
 from goals.services.floors import is_at_floor, looks_at_day
 from goals.services.ledger import GoalMove
-from goals.services.risk_state import FiguresAt, read_conditions, read_figures
+from goals.services.risk_state import FiguresAt, read_figures, read_risk_state
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import TradingHalted
 from mastertrade.values.in_text import instant, join, marks_of, say
@@ -71,7 +71,7 @@ def enforce_limits(
         is_close = is_new and not by_mark
         at = at or now
         figures = read_figures(portfolio, now)
-        risk_state = read_conditions(figures, now)
+        risk_state = read_risk_state(figures, now)
         if is_close:
             keep_close(portfolio, risk_state, {one.cause for one in in_force}, at)
         in_force = _halt_on_breach(
@@ -201,13 +201,13 @@ def _follow(portfolio: Portfolio, *, is_halted: bool, now: datetime) -> None:
     portfolio.save(update_fields=["trading_state", "last_halted_at", "updated_at"])
 
 
-def conditions_for_decision(figures: FiguresAt, now: datetime) -> RiskState:
-    """The conditions then; those of now halt where a limit turns out reached.
+def halt_and_read_risk_state(figures: FiguresAt, now: datetime) -> RiskState:
+    """The risk state then; that of now halts where a limit turns out reached.
 
     The portfolio must be locked. A decision about the past halts nothing.
     """
     portfolio = figures.portfolio
-    risk_state = read_conditions(figures, now)
+    risk_state = read_risk_state(figures, now)
     if figures.at < now:
         return risk_state
     is_halted = portfolio.trading_state == TradingState.HALTED
@@ -217,7 +217,7 @@ def conditions_for_decision(figures: FiguresAt, now: datetime) -> RiskState:
     if is_halted == (risk_state.halt is not None) == stops and not waits:
         return risk_state
     enforce_limits(portfolio, now)
-    return read_conditions(figures, now)
+    return read_risk_state(figures, now)
 
 
 def saving_halts(
@@ -281,7 +281,7 @@ def refuse_while_halted(
     if portfolio.suspected_at is None:
         return None
     figures = read_figures(portfolio, now)
-    risk_state = read_conditions(figures, now)
+    risk_state = read_risk_state(figures, now)
     breaches = breaches_of(figures, risk_state, now, now)
     waiting = find_waiting_reason(portfolio.suspected_at)
     reason = join("; ", [*(breach.reason for breach in breaches), waiting])

@@ -11,7 +11,6 @@ from goals.decisions.periods import local_date
 from goals.decisions.progress import (
     GoalProgress,
     PortfolioFigures,
-    measure_progress,
     status_after,
 )
 from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
@@ -225,17 +224,8 @@ def carry_baseline(goal: FinancialGoal, portfolio_figures: PortfolioFigures) -> 
     """
     set_baseline(goal, portfolio_figures)
     if goal.kind.measures is Measure.VALUE:
-        shown = measure_by(goal, portfolio_figures)
+        shown = goal.measure_by(portfolio_figures)
         goal.current_value, goal.progress_pct = shown.current_value, shown.progress_pct
-
-
-def measure_by(
-    goal: FinancialGoal, portfolio_figures: PortfolioFigures
-) -> GoalProgress:
-    """How far the goal is by a reading; changes nothing."""
-    return measure_progress(
-        goal.kind.measures, goal.target_value, goal.baseline, portfolio_figures
-    )
 
 
 def judge_beginning(goal: FinancialGoal) -> bool:
@@ -255,7 +245,7 @@ def measure_goal(
 ) -> GoalMove:
     """Set the goal's value, progress and status by a reading; the caller saves."""
     before, status_before = goal.progress, GoalStatus(goal.status)
-    after = measure_by(goal, portfolio_figures)
+    after = goal.measure_by(portfolio_figures)
     status, achieved = status_after(
         status_before,
         was_achieved=goal.achieved_at is not None,
@@ -348,4 +338,4 @@ def needs_marks(portfolio: Portfolio, goal: FinancialGoal) -> bool:
     if goal.kind.measures is not Measure.VALUE:
         return False
     realised = replace(portfolio.portfolio_figures, live_equity=portfolio.equity)
-    return not goal.is_reached_by(measure_by(goal, realised))
+    return not goal.is_reached_by(goal.measure_by(realised))

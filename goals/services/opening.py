@@ -23,7 +23,6 @@ from goals.services.days import read_ledger_before
 from goals.services.first_touch import begins_reached, find_first_reach
 from goals.services.ledger import (
     carry_baseline,
-    measure_by,
     measure_goal,
     set_baseline,
 )
@@ -169,7 +168,7 @@ def _travel(
             HistoryKind.RESTATED,
             day.last_entry_at,
             as_of,
-            measure_by(goal, day.portfolio_figures),
+            goal.measure_by(day.portfolio_figures),
         )
         for day in {day.day: day for day in days}.values()  # of parts, the last
     ]

@@ -38,7 +38,7 @@ from goals.services.days import (
 from goals.services.figures import HistoryRow, write_figures
 from goals.services.first_touch import Reached, has_begun, load_reached
 from goals.services.halts import enforce_limits
-from goals.services.ledger import GoalMove, measure_by, set_baseline
+from goals.services.ledger import GoalMove, set_baseline
 from goals.services.limit_history import read_history
 from goals.services.limit_marks import follow_midnight, keep_day_start
 from goals.services.limit_rebuilding import follow_ledger_peak, restate_limits
@@ -242,7 +242,7 @@ def measure_again(
     is_value = goal.kind.measures is Measure.VALUE
     after = GoalProgress(goal.start_value, NOTHING_YET)
     if has_begun(goal, portfolio) or is_value:
-        after = measure_by(goal, _newest_reading(goal, portfolio, rebuilt))
+        after = goal.measure_by(_newest_reading(goal, portfolio, rebuilt))
     goal.current_value, goal.progress_pct = after.current_value, after.progress_pct
     if goal.best_day_max_pct is not None:
         own = reached.days_of(goal, rebuilt.new.days)
@@ -310,9 +310,9 @@ class _DayByDay:
     def __init__(self, goal: FinancialGoal, ledger: Ledger) -> None:
         days = days_between(ledger.days, goal.start_date, goal.target_date)
         self.at = {day.day: day.last_entry_at for day in days}
-        self.shown = {day.day: measure_by(goal, day.portfolio_figures) for day in days}
+        self.shown = {day.day: goal.measure_by(day.portfolio_figures) for day in days}
         self.days = sorted(self.shown)
-        self.start = measure_by(goal, ledger.before_day(goal.start_date))
+        self.start = goal.measure_by(ledger.before_day(goal.start_date))
 
     def through(self, day: date) -> GoalProgress:
         """The progress at the end of this day."""

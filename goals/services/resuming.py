@@ -20,7 +20,7 @@ from goals.services.limit_changes import (
 )
 from goals.services.limit_marks import keep_mark
 from goals.services.portfolios import lock_portfolio
-from goals.services.risk_state import read_conditions, read_figures
+from goals.services.risk_state import read_figures, read_risk_state
 from goals.services.voids import LONGEST_REASON, require_reason
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import (
@@ -54,7 +54,7 @@ def halt_trading(
     in_force = enforce_limits(portfolio, now)
     if all(halt.cause != HaltCause.PERSON for halt in in_force):
         figures = read_figures(portfolio, now)
-        risk_state = read_conditions(figures, now)
+        risk_state = read_risk_state(figures, now)
         name = by or user.username
         breach = Breach(HaltCause.PERSON, now, None, reason)
         halt = write_halt(figures, breach, risk_state, by=name)

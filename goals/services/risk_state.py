@@ -60,7 +60,7 @@ class FiguresAt:
         return {}
 
 
-def read_conditions(figures: FiguresAt, now: datetime) -> RiskState:
+def read_risk_state(figures: FiguresAt, now: datetime) -> RiskState:
     """The conditions at the time of the figures, without a record.
 
     Their portfolio must be locked. They need no statement for one that was never

@@ -18,7 +18,6 @@ from goals.decisions.progress import (
     GoalProgress,
     PortfolioFigures,
     can_still_move,
-    measure_progress,
 )
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import AfterAchieved, Measure
@@ -131,7 +130,7 @@ def read_goal_states(
     ladder.
     """
     portfolio_figures, at = figures.portfolio_figures, figures.at
-    progress = {goal: progress_of(goal, portfolio_figures) for goal in goals}
+    progress = {goal: goal.measure_by(portfolio_figures) for goal in goals}
     states = {
         goal: _goal_state_of(goal, progress[goal], portfolio_figures, at)
         for goal in goals
@@ -261,14 +260,6 @@ def goal_path_of(
         start_value=goal.start_value,
         target_value=goal.target_value,
         live_equity=live_equity,
-    )
-
-
-def progress_of(
-    goal: FinancialGoal, portfolio_figures: PortfolioFigures
-) -> GoalProgress:
-    return measure_progress(
-        goal.kind.measures, goal.target_value, goal.baseline, portfolio_figures
     )
 
 

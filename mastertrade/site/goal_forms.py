@@ -19,7 +19,7 @@ from goals.models import FinancialGoal
 from goals.projection.forecast import required_growth
 from goals.services.funding import find_lack_of_money
 from goals.services.goals import create_goal, update_goal
-from goals.services.trade_forecasts import goal_path_of, progress_of
+from goals.services.trade_forecasts import goal_path_of
 from mastertrade.site import figures
 from mastertrade.site.forms import NO_NUMBER, decimal_field
 from mastertrade.site.service_forms import ServiceForm
@@ -273,7 +273,7 @@ def look_ahead(form: GoalForm, now: datetime) -> Forecast | None:
 def _needed_of_each(goal: FinancialGoal, trades: Decimal | None) -> Decimal | None:
     """By how much each of the trades is to grow the equity, in percent."""
     at = goal.portfolio.portfolio_figures
-    path = goal_path_of(goal, progress_of(goal, at), at.live_equity)
+    path = goal_path_of(goal, goal.measure_by(at), at.live_equity)
     if path is None or not trades:
         return None
     needed = required_growth(float(trades), float(path.goal_return), float(path.equity))

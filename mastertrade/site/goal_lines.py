@@ -23,6 +23,7 @@ from goals.enums import (
     AfterAchieved,
     CalendarPeriod,
     GoalStatus,
+    GoalType,
     HaltCause,
     Measure,
 )
@@ -331,12 +332,9 @@ def period_words(goal: FinancialGoal) -> str:
     return f"in {start.year}"
 
 
-def _is_whole(kind: object, start: date, end: date) -> bool:
-    calendar = getattr(kind, "calendar", None)
-    if calendar is None or calendar_end(kind, start) != end:  # type: ignore[arg-type]
-        return False
-    before = calendar_end(kind, start - ONE_DAY)  # type: ignore[arg-type]
-    return before != end
+def _is_whole(kind: GoalType, start: date, end: date) -> bool:
+    is_end = calendar_end(kind, start) == end
+    return is_end and calendar_end(kind, start - ONE_DAY) != end
 
 
 def short_date(day: date) -> str:

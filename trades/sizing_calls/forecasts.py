@@ -29,7 +29,6 @@ from goals.services.trade_forecasts import (
     days_until,
     dispersion_in,
     goal_path_of,
-    progress_of,
     solve_for,
     table_settings,
     trades_in,
@@ -100,7 +99,7 @@ def compose(
 ) -> GoalProjection:
     """All that a projection as of the figures follows from, with nothing walked yet."""
     as_of, portfolio_figures = at.at, at.portfolio_figures
-    progress = progress_of(goal, portfolio_figures)
+    progress = goal.measure_by(portfolio_figures)
     path = goal_path_of(goal, progress, portfolio_figures.live_equity)
     certain = _find_certain(goal, portfolio_figures, as_of)
     is_halted = halt is not None and halt.lasts_beyond(goal.period_ends_at)

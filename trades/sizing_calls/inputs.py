@@ -1,4 +1,4 @@
-"""What a decision follows from, read after the lock; nothing is decided here.
+"""What a decision follows from, read after the lock; a limit that is reached halts.
 
 All that trades say comes by one statement: records, trades a day, what is open.
 """
@@ -26,7 +26,7 @@ from goals.services.decision_log import SizingCall
 from goals.services.failing import describe_failure
 from goals.services.floors import limits_at
 from goals.services.funding import find_lack_of_money
-from goals.services.halts import conditions_for_decision
+from goals.services.halts import halt_and_read_risk_state
 from goals.services.risk_state import FiguresAt, read_figures
 from goals.services.trade_forecasts import (
     MOST_WORKED_OUT,
@@ -272,7 +272,7 @@ def read_inputs(
     The risk state has no record yet.
     """
     trades = read_trades(user, figures, goals, call, strategy_ids=strategy_ids)
-    risk_state = conditions_for_decision(figures, call.now)
+    risk_state = halt_and_read_risk_state(figures, call.now)
     inputs = SizingInputs(
         call.request, trades.states, trades.exposure, risk_state, trades.tables
     )
@@ -314,7 +314,7 @@ def read_trades(
     limited = portfolio.max_position_pct is not None
     limits, _ = limits_at(figures, call.now)
     shared = limits.headroom_share_pct is not None
-    asked = {
+    parameters = {
         "portfolio_id": portfolio.portfolio_id,
         "symbol": call.symbol,
         "strategy_id": call.strategy_id,
@@ -327,7 +327,7 @@ def read_trades(
         sorted(wanted),
         at,
         locked=portfolio,
-        more=asked,
+        more=parameters,
         is_locked=is_locked,
     )
     seconds, age, lately, open_notional, status, oldest_mark, *open_risk = further

@@ -24,7 +24,7 @@ from goals.models import GoalAdjustmentLog, Portfolio, TradingHalt, User
 from goals.services.decision_log import SizingCall
 from goals.services.floors import FloorsState, read_floors
 from goals.services.limit_changes import effective_at
-from goals.services.risk_state import FiguresAt, read_conditions, read_figures
+from goals.services.risk_state import FiguresAt, read_figures, read_risk_state
 from goals.services.trading_state import Waiting, find_waiting
 from mastertrade.db.transactions import snapshot
 from mastertrade.values.exceptions import DomainError, NoActiveStrategy, NotFound
@@ -228,7 +228,7 @@ def _size_next(
         asked = from_plain(SizeRequest, like.inputs["request"])
         request = replace(asked, max_size=None, min_size=None, lot_step=None)
     record = said.records[WHOLE_PORTFOLIO]
-    risk_state = replace(read_conditions(figures, now), record=record)
+    risk_state = replace(read_risk_state(figures, now), record=record)
     inputs = SizingInputs(request, said.states, said.exposure, risk_state, said.tables)
     candidates = attach_records(competing, said.records)
     try:

@@ -33,7 +33,8 @@ MOST_KEPT = 16
 MOST_AT_ONCE = 100_000
 # The trades whose sums a row has: what is walked for a record of the past, at most.
 MOST_IN_BLOCK = 10_000
-# Of a row: whether and where something is lacking, and much; the strategy, its sums.
+# Of a row, before what is asked besides: three of what the records lack, the strategy,
+# its sums.
 WIDTH = 4 + len(sql.SUMS)
 
 

@@ -40,7 +40,6 @@ from goals.services.trade_forecasts import (
     days_until,
     dispersion_in,
     goal_path_of,
-    progress_of,
     trades_in,
     whole_trades,
 )
@@ -277,7 +276,7 @@ def _required_per_day(
 ) -> Decimal | None:
     if not days:
         return None
-    progress = progress_of(goal, figures.portfolio_figures)
+    progress = goal.measure_by(figures.portfolio_figures)
     left = max(goal.target_value - progress.current_value, ZERO)
     return round_to(left / max(days, ONE), MONEY)
 
@@ -303,7 +302,7 @@ def _solve(
 ) -> tuple[WhatIfOutcome, WhatIfOutcome]:
     """The outcome under the goal's policy, and at factor 1.0."""
     figures, now = known.figures, known.now
-    progress = progress_of(goal, figures.portfolio_figures)
+    progress = goal.measure_by(figures.portfolio_figures)
     path = goal_path_of(goal, progress, figures.portfolio_figures.live_equity)
     sample = _stake(known.sample, change.base_risk)
     edge = sample.edge

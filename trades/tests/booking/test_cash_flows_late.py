@@ -6,7 +6,7 @@ import pytest
 
 from goals.models import CarriedProfit, CashFlow, Portfolio, TradingHalt
 from goals.services.resuming import resume_trading
-from goals.services.risk_state import read_conditions, read_figures
+from goals.services.risk_state import read_figures, read_risk_state
 from goals.services.voids import void_cash_flow
 from goals.tests.factories import PortfolioFactory
 from mastertrade.values.exceptions import InvalidInput
@@ -151,7 +151,7 @@ def test_a_flow_after_a_resume_does_not_halt_again(portfolio):
 
 def daily_loss(portfolio, at):
     row = Portfolio.objects.get(pk=portfolio.pk)
-    return read_conditions(read_figures(row, day(at)), day(at)).daily_loss_pct
+    return read_risk_state(read_figures(row, day(at)), day(at)).daily_loss_pct
 
 
 @pytest.mark.parametrize("has_entries", [False, True])
