@@ -120,7 +120,7 @@ BEHIND = OpenApiExample(
 )
 
 
-def count_decision(row: GoalAdjustmentLog) -> dict[str, Any]:
+def answer_and_count(row: GoalAdjustmentLog) -> dict[str, Any]:
     """The decision as it is answered, counted for /metrics."""
     DECISIONS.labels(row.verdict).inc()
     return show_decision(row)
@@ -163,7 +163,7 @@ class GoalSizingView(APIView):
             now=timezone.now(),
             **body,
         )
-        return Response(count_decision(row))
+        return Response(answer_and_count(row))
 
 
 class PortfolioSizingView(APIView):
@@ -180,7 +180,7 @@ class PortfolioSizingView(APIView):
         """How large to trade, over all active goals of a portfolio."""
         body = read_body(self, PortfolioSizingRequestSerializer)
         row, _ = size_for_portfolio(user=signed_in(request), now=timezone.now(), **body)
-        return Response(count_decision(row))
+        return Response(answer_and_count(row))
 
 
 class GoalStrategyView(APIView):
@@ -244,7 +244,7 @@ class NextTradeView(APIView):
         chosen = show_selection(planned.selection)
         return Response(
             {
-                **count_decision(planned.decision),
+                **answer_and_count(planned.decision),
                 "selected_strategy": chosen["selected_strategy"],
                 "strategy_type": chosen["strategy_type"],
                 "stance": chosen["stance"],
