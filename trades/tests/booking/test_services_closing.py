@@ -300,7 +300,7 @@ def test_closing_again_with_other_figures_is_refused(other):
         "trades.booking.close.book_entry",
         "goals.services.ledger.book_profit",
         "goals.services.ledger._measure_goals",
-        "goals.services.ledger.measure_progress",
+        "goals.models.goals.measure_progress",
         "goals.services.ledger.write_figures",
         "goals.services.ledger.local_date",
     ],
