@@ -1,7 +1,9 @@
 """The frontier of a goal, drawn: what each size buys, and what it costs."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -10,11 +12,13 @@ from goals.decisions.policies import PolicyName
 from goals.projection.frontier import FALLS, HITS, FrontierPoint
 from goals.projection.goal_projection import GoalFrontier
 from mastertrade.site import figures
+from mastertrade.site.sentences import factor
 from mastertrade.values.money import HUNDRED
 
 WIDTHS = {"wide": (560, 280, 528), "narrow": (340, 250, 308)}
 LEFT, TOP, BOTTOM = 40, 10, 40
 TICKS = 4
+NUMBER = re.compile(r"\d+\.\d+")
 COST_WORDS = {FALLS: "chance to fall more than 10 %", HITS: "chance of the floor"}
 SHAPES = {
     PolicyName.LADDER: "M0 -7l7 7-7 7-7-7z",
@@ -46,17 +50,17 @@ class FrontierView:
 
 def show_frontier(frontier: GoalFrontier, own: PolicyName) -> FrontierView:
     found = frontier.frontier
-    sizes = [
-        (f"{figures.in_format(f'{size:.2f}'.rstrip('0').rstrip('.'))}", point)
-        for size, point in found.constants
-    ]
+    sizes = [(factor(Decimal(str(size))), point) for size, point in found.constants]
     policies = [(PolicyName(name), point) for name, point in found.policies.items()]
     shown = [one for one in policies if one[0] is not PolicyName.CONSTANT]
     return FrontierView(
         drawings=tuple(_draw(kind, sizes, shown, found.cost) for kind in WIDTHS),
         legend=tuple((SHAPES[one], _name(one, own)) for one, _ in shown),
         rows=tuple(_rows(sizes, policies, own)),
-        verdict=frontier.verdict.replace("_", " "),
+        verdict=NUMBER.sub(
+            lambda found: figures.in_format(found[0]),
+            frontier.verdict.replace("_", " "),
+        ),
     )
 
 
@@ -66,7 +70,7 @@ def _rows(
     own: PolicyName,
 ) -> Iterator[FrontierRow]:
     for place, (size, point) in enumerate(sizes):
-        if place % 2 and size != "1":
+        if place % 2 and size != factor(Decimal(1)):
             continue  # the drawing has them all
         yield _row(f"Constant {size}", point, own=False)
     for policy, point in policies:
@@ -186,5 +190,4 @@ def _top(most: float) -> float:
 
 
 def _percent(ratio: float) -> str:
-    pct = ratio * float(HUNDRED)
-    return f"{pct:.1f}".removesuffix(".0") + " %"
+    return figures.percent(Decimal(f"{ratio * float(HUNDRED):.1f}"))

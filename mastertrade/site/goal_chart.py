@@ -1,14 +1,14 @@
 """The series of a goal's chart, from the days of the ledger that are kept.
 
-Never from all trades or all of the history: its cost grows with the days of the
-period, and of decisions and history a bounded number is read, the newest.
+Never from all trades: its cost grows with the days of the period, and of trades and
+decisions a bounded number is read, the newest.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
 from goals.decisions.accounting import measure_live_unit_value
@@ -21,14 +21,14 @@ from goals.decisions.limits import (
     shows_floor,
 )
 from goals.decisions.progress import PortfolioFigures, measure_value
-from goals.enums import FloorIn, HistoryKind, Measure
-from goals.models import FinancialGoal, GoalProgressHistory
+from goals.enums import EntryKind, FloorIn, Measure
+from goals.models import FinancialGoal
 from goals.services.floors import reference_at
 from goals.services.limit_history import read_history
 from goals.services.limit_walks import walk_limits
 from mastertrade.values.money import HUNDRED, exactly
 
-# Of history and decisions the newest so many are drawn.
+# Of trades and decisions the newest so many are drawn.
 MOST_MARKS = 240
 # Points that a line has at most: two a pixel of a wide chart.
 MOST_POINTS = 1_200
@@ -167,7 +167,7 @@ def read_chart(goal: FinancialGoal, now: datetime) -> dict[str, Any]:
         "hard": _floor_line(((day.at, day.hard) for day in days), until),
         "soft": _floor_line(((day.at, day.soft) for day in days), until),
         "live": _live(goal) if is_now else None,
-        "marks": read_marks(goal),
+        "marks": read_marks(goal, days, until),
         "factors": read_factors(goal),
     }
 
@@ -198,20 +198,23 @@ def _floor_line(
     return points
 
 
-def read_marks(goal: FinancialGoal) -> list[tuple[int, float, float]]:
-    """The newest trades that moved the goal: when, its value then, what they made."""
-    newest = GoalProgressHistory.objects.filter(
-        goal=goal, effective_at__gte=goal.period_starts_at
-    ).order_by("-effective_at", "-history_id")
-    rows = list(
-        newest.values_list("kind", "effective_at", "current_value")[: MOST_MARKS + 1]
-    )
-    marks = [
-        (seconds(at), float(value), float(value - before[2]))
-        for (kind, at, value), before in pairwise(rows)
-        if kind == HistoryKind.TRADE
-    ]
-    return marks[::-1]
+def read_marks(
+    goal: FinancialGoal, days: Sequence[ChartDay], until: datetime
+) -> list[tuple[int, float, float]]:
+    """The newest closed trades: when, the value of the line then, what they made."""
+    closed = goal.portfolio.ledger_entries.filter(
+        kind=EntryKind.TRADE, effective_at__range=(goal.period_starts_at, until)
+    ).order_by("-effective_at", "-entry_id")
+    newest = closed.values_list("effective_at", "amount")[:MOST_MARKS]
+    marks = []
+    for at, made in reversed(newest):
+        day = days[bisect_right(days, at, key=_at) - 1]
+        marks.append((seconds(at), float(day.value), float(made)))
+    return marks
+
+
+def _at(day: ChartDay) -> datetime:
+    return day.at
 
 
 def read_factors(goal: FinancialGoal) -> list[tuple[int, float, float]]:

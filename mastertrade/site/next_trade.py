@@ -18,6 +18,7 @@ from mastertrade.site.figures import show
 from mastertrade.site.forms import decimal_field
 from mastertrade.site.goal_decisions import DecisionLine, Why, lines_of, say_why
 from mastertrade.site.goal_lines import title_of
+from mastertrade.site.wording import name_strategies
 from mastertrade.values.exceptions import (
     DomainError,
     InvalidInput,
@@ -110,7 +111,7 @@ class NextTradeForm(forms.Form):
         mine = StrategyInstance.objects.tradable_in(self.portfolio)
         active = mine.filter(status=StrategyStatus.ACTIVE).order_by("strategy_name")
         pairs = active.values_list("strategy_id", "strategy_name")
-        return dict(pairs[:MOST_STRATEGIES])
+        return name_strategies(pairs[:MOST_STRATEGIES])
 
     def _choices(self) -> list[tuple[str, str]]:
         best = "Best fit" if self.strategies else "None yet"

@@ -291,8 +291,14 @@ def _strategy_row(line: StrategyLine, currency: str, widest: Decimal) -> Row:
 
 
 def about_strategy(strategy: StrategyInstance) -> str:
-    kind = strategy.strategy_type.replace("_", " ")
-    return f"{kind}, {strategy.risk_profile}" if strategy.risk_profile else kind
+    """Its short name where it has another, its type and its risk profile."""
+    short = strategy.strategy_id
+    parts = (
+        "" if short == strategy.strategy_name else short,
+        strategy.strategy_type.replace("_", " "),
+        strategy.risk_profile,
+    )
+    return ", ".join(filter(None, parts))
 
 
 def record_words(record: GrowthRecord) -> tuple[str, str, str]:

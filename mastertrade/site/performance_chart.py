@@ -29,7 +29,7 @@ MOST_TICKS = 4
 MOST_DEPOSITS = 12
 # A limit further away than so many deepest falls is told in words alone.
 NEAR = 2.5
-WHISK = 220
+WHISK = 160
 
 Line = Sequence[tuple[int, float]]
 
@@ -118,12 +118,12 @@ def _draw(
     parts = [
         *_grid(left, right, y, ticks),
         *_grid(left, right, lambda fall: depth(-fall), fall_ticks),
-        *_limits(kind, x(curve.peak), right, depth, near),
         *_months(curve.first, curve.days, x, height),
         *_deposits(kind, curve.first, curve.days, deposits, x, middle),
         _path("k-dd", below, x, depth, closed=depth(0)),
         _path("k-ddl", below, x, depth),
         _path("k-line", thin(made, most), x, y),
+        *_limits(kind, x(curve.peak), right, depth, near),
         _text(left, middle + GAP - 8, "Below the peak", "halo t-ink"),
         *_labels(kind, curve, x, y, depth, (left + right) / 2, right),
     ]
@@ -239,7 +239,7 @@ def _months(
         if every > 12 and place:
             is_round = day.month == 1 and day.year % (every // 12) == 0
         if is_round and x(at) - ended > 40 and x(days) - x(at) > 20:
-            words = f"{day:%b}" if every < 12 else f"{day:%Y}"
+            words = f"{day:%b}" if every < 12 and day.month > 1 else f"{day:%Y}"
             yield _text(x(at), height - 5, words)
             ended = x(at)
 

@@ -195,10 +195,7 @@ class HaltForm(ServiceForm[TradingHalt]):
     class Meta:
         model = TradingHalt
         fields = ("reason",)
-        help_texts = {
-            "reason": "Entries stop until trading is resumed; exits, stops and "
-            "imports go on.",
-        }
+        widgets = {"reason": forms.Textarea({"rows": 3})}
 
     def call_service(self) -> TradingHalt:
         portfolio = self.instance.portfolio

@@ -31,7 +31,7 @@ from mastertrade.site.goal_lines import title_of
 from mastertrade.site.performance import about_strategy, record_words, show_interval
 from mastertrade.site.performance_chart import draw_interval
 from mastertrade.site.shell import choose_portfolio, page
-from mastertrade.site.wording import kind_notice
+from mastertrade.site.wording import kind_notice, name_strategies
 from mastertrade.values.money import HUNDRED, exactly
 from mastertrade.web.api_fields import JSONObjectField
 from mastertrade.web.json_parser import ExactJSONParser, NestedTooDeep
@@ -164,7 +164,9 @@ def _choices(
     shown: GoalChoice | None,
     now: datetime,
 ) -> list[Choice]:
-    names = {one.strategy_id: one.strategy_name for one in found.strategies}
+    names = name_strategies(
+        (one.strategy_id, one.strategy_name) for one in found.strategies
+    )
     lines = []
     for place, one in enumerate(found.choices):
         one.goal.portfolio = portfolio
@@ -300,7 +302,8 @@ class StrategyForm(CallForm):
         choices=[(str(one), one.capitalize()) for one in RiskProfile],
         initial=str(RiskProfile.MODERATE),
         label="Risk profile",
-        help_text="Moves it half a step towards one of the two.",
+        help_text="Aggressive fits a goal that is behind a little more, conservative "
+        "one that is near its target.",
     )
     status = forms.ChoiceField(
         choices=[(str(one), one.capitalize()) for one in StrategyStatus],
@@ -417,7 +420,7 @@ def act_on_strategy(
         now=timezone.now(),
         status=STATUSES[action],
     )
-    messages.success(request, DONE[action].format(strategy.strategy_name))
+    messages.success(request, DONE[action].format(strategy.strategy_id))
     return redirect("site:strategies")
 
 

@@ -1,4 +1,7 @@
-"""What the pages call an alert, and say of a portfolio."""
+"""What the pages call an alert and a strategy, and say of a portfolio."""
+
+from collections import Counter
+from collections.abc import Iterable
 
 from django.utils import timezone
 from django.utils.html import format_html
@@ -40,6 +43,16 @@ REPLAY_NOTICE = (
 def name_alert(kind: str) -> str:
     """What an alert is about, in a person's words."""
     return ALERT_NAMES.get(AlertKind(kind), words(kind))
+
+
+def name_strategies(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Names by short names; with the short name where several have one name."""
+    names = dict(pairs)
+    count = Counter(names.values())
+    return {
+        short: name if count[name] == 1 else f"{name} ({short})"
+        for short, name in names.items()
+    }
 
 
 def kind_notice(portfolio: Portfolio) -> str:

@@ -99,6 +99,9 @@ def test_no_page_is_wider_than_a_telephone_or_breaks_its_policy(
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_a_long_name_wraps_and_widens_no_page(page: Page, operator, width: int) -> None:
     """Without a space in it, as files and bots name things."""
+    operator.user.portfolios.filter(pk=operator.ids["portfolio_id"]).update(
+        name="p" * 60
+    )
     StrategyFactory(user=operator.user, strategy_id="x" * 100, strategy_name="y" * 200)
     UserJob.objects.create(
         user=operator.user,
@@ -112,7 +115,7 @@ def test_a_long_name_wraps_and_widens_no_page(page: Page, operator, width: int) 
     sign_in(page, operator.user.username)
     page.wait_for_url("**/")
     page.set_viewport_size({"width": width, "height": 800})
-    for name in ("strategies", "replays", "trade-new"):
+    for name in ("home", "goals", "strategies", "replays", "trade-new"):
         page.goto(reverse(f"site:{name}"))
         assert not page.evaluate(WIDER_THAN_THE_SCREEN), name
 
@@ -132,6 +135,38 @@ def test_the_page_of_a_replay_is_no_wider_than_a_telephone(
     report.write_text(render_file(read_reports(list(ReplayRun.objects.all()))))
     page.set_viewport_size(NARROW)
     page.goto(report.as_uri())
+    assert not page.evaluate(WIDER_THAN_THE_SCREEN)
+
+
+def test_a_page_begins_at_its_top_and_shows_where_it_is(page: Page, operator) -> None:
+    """What is hidden takes no space, and the list of pages is at the one shown."""
+    page.set_viewport_size(NARROW)
+    sign_in(page, operator.user.username)
+    page.wait_for_url("**/")
+    for address in ("/", "/goals/", "/performance/", "/settings/"):
+        page.goto(address)
+        top, shown = page.evaluate(
+            """() => {
+              const parts = [...document.querySelector("main").children];
+              const here = document.querySelector(".top nav [aria-current]");
+              const { left, right } = here.getBoundingClientRect();
+              const seen = getComputedStyle(parts.find(one => one.offsetHeight));
+              return [seen.marginTop, left >= 0 && right <= innerWidth];
+            }"""
+        )
+        assert (top, shown) == ("0px", True), address
+
+
+def test_a_long_run_of_a_replay_scrolls_in_its_own_box(page: Page, operator) -> None:
+    run = ReplayRun.objects.first()
+    page.set_viewport_size({"width": 768, "height": 800})
+    sign_in(page, operator.user.username)
+    page.wait_for_url("**/")
+    page.goto(reverse("site:replay", args=[run.pk]))
+    page.evaluate(
+        """() => document.querySelectorAll("td.n").forEach(
+          cell => cell.textContent = "12,345,678.90")"""
+    )
     assert not page.evaluate(WIDER_THAN_THE_SCREEN)
 
 

@@ -93,7 +93,7 @@ def test_limits_are_in_money_while_they_are_typed(
     portfolio = Portfolio.objects.get(user=operator.user, name="crypto")
     page.goto(reverse("site:portfolio", args=[portfolio.pk]))
     panel = page.locator("#in-money")
-    expect(panel).to_contain_text("What that is now")
+    expect(panel).to_contain_text("In money, now")
     page.get_by_label("Stop trading at a loss of").fill("30")
     page.get_by_label("Trade no larger").focus()
     expect(panel).to_contain_text("if you saved them now")

@@ -18,6 +18,7 @@ from mastertrade.db.transactions import atomic
 from mastertrade.site.addresses import full_address
 from mastertrade.site.record import BY_HAND
 from mastertrade.site.shell import page
+from mastertrade.site.wording import name_strategies
 from mastertrade.values.exceptions import InvalidInput, TooManyTokens
 from strategies.models import StrategyInstance
 from strategies.services import create_strategy
@@ -60,7 +61,7 @@ class WebhookForm(forms.Form):
             portfolios.values_list("pk", "name")[:MOST_CHOICES]
         )
         names = known.values_list("strategy_id", "strategy_name")
-        strategies: list[tuple[str, str]] = list(names[:MOST_CHOICES])
+        strategies = list(name_strategies(names[:MOST_CHOICES]).items())
         if strategies:
             self.fields["strategy_id"].choices = [*strategies, ("", "A new one")]  # type: ignore[attr-defined]
         else:

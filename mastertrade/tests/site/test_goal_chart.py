@@ -17,8 +17,9 @@ from mastertrade.site.goal_chart import (
     seconds,
     thin,
 )
+from trades.booking.mark import Mark, mark_positions
 from trades.sizing_calls.decide import size_for_goal
-from trades.tests.factories import book_profit, import_profits
+from trades.tests.factories import TradeFactory, book_profit, import_profits
 
 pytestmark = pytest.mark.django_db
 
@@ -141,6 +142,27 @@ def test_the_newest_trades_are_marks_and_decisions_make_the_factors() -> None:
     ]
     assert chart["factors"] == [(seconds(START + DAY), 1.3, 1.3)]
     assert chart["line"][-1] == (seconds(NOW), 1.5)
+
+
+def test_a_mark_lies_on_the_line_and_says_what_its_trade_made() -> None:
+    """Of a portfolio's worth the value that is kept moves with what is open."""
+    goal = _goal(
+        goal_type=GoalType.PORTFOLIO_VALUE,
+        target_value=Decimal(1200),
+        start_date=None,
+        target_date=date(2026, 3, 31),
+    )
+    portfolio = goal.portfolio
+    held = TradeFactory(portfolio=portfolio, entry_time=START, now=START)
+    price = held.entry_price - 50 / held.quantity
+    marks = [Mark(held.symbol, price, START + DAY)]
+    mark_positions(user=portfolio.user, marks=marks, now=START + DAY)
+    book_profit(portfolio, Decimal(20), START + 2 * DAY, symbol="OTHER")
+
+    chart = read_chart(_read(goal), NOW)
+
+    assert chart["live"] == 970
+    assert chart["marks"] == [(seconds(START + 2 * DAY), 1020.0, 20.0)]
 
 
 def test_an_ended_goal_is_drawn_up_to_its_end() -> None:

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from goals.decisions.policies import PolicyName
 from goals.enums import GoalStatus, GoalType, NumberFormat
 from goals.models import (
     FinancialGoal,
@@ -19,6 +20,8 @@ from goals.models import (
     Portfolio,
     User,
 )
+from goals.projection.frontier import Frontier, FrontierPoint
+from goals.projection.goal_projection import GoalFrontier
 from goals.services.goals import cancel_goal
 from goals.tests.factories import (
     GoalFactory,
@@ -27,6 +30,8 @@ from goals.tests.factories import (
     achieve,
     fail,
 )
+from mastertrade.site.figures import number_format
+from mastertrade.site.frontier_chart import show_frontier
 from tests.http import spaced, words
 from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import book_profit
@@ -376,6 +381,25 @@ def test_numbers_are_in_the_users_form_in_the_chart_too(
 
     assert "+1,5 %" in spaced(page)
     assert 'data-separators=".,"' in page
+
+
+def test_the_frontier_is_in_the_users_form_too() -> None:
+    point = FrontierPoint(0.4, 0.0, 0.001, 12)
+    found = Frontier(((0.5, point), (1.0, point)), {"ladder": point})
+    verdict = "A constant size of 0.75 reaches it with 40.0 %."
+    token = number_format.set(NumberFormat.COMMA)
+    try:
+        view = show_frontier(GoalFrontier(found, verdict), PolicyName.LADDER)
+    finally:
+        number_format.reset(token)
+
+    assert view.verdict == "A constant size of 0,75 reaches it with 40,0 %."
+    assert [row.name for row in view.rows] == [
+        "Constant 0,5",
+        "Constant 1,0",
+        "Ladder, now",
+    ]
+    assert ">0,1\xa0%</text>" in view.drawings[0]
 
 
 def test_a_decision_is_listed_with_every_guard(

@@ -119,6 +119,25 @@ def test_why_each_is_or_is_not_chosen(
     assert "speaks against it, ranks last" in text
 
 
+def test_of_several_with_one_name_each_is_shown_with_its_short_name(
+    mine: Client, portfolio: Portfolio, goal: FinancialGoal
+) -> None:
+    for short in ("first", "second"):
+        make(portfolio, short, strategy_name="Breakout")
+    make(portfolio, "third", strategy_name="Alone")
+
+    found = words(page_of(mine, portfolio))
+    choices = mine.get("/", {"portfolio": portfolio.pk}).context["form"].strategies
+
+    assert "Breakout (first)" in found
+    assert "Pause first" in found
+    assert choices == {
+        "third": "Alone",
+        "first": "Breakout (first)",
+        "second": "Breakout (second)",
+    }
+
+
 def test_one_without_a_record_is_said_to_count_as_no_growth(
     mine: Client, portfolio: Portfolio, goal: FinancialGoal
 ) -> None:

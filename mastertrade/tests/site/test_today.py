@@ -153,7 +153,7 @@ def test_headroom_is_shown_at_each_floor_that_ends_trading(client: Client) -> No
     book_profit(portfolio, Decimal(-20), at=now)
     state = part_of(page_of(client, portfolio), "state")
     assert "10.00 USDT left" in state
-    assert "lost today 40.00 of 50.00 USDT" in state
+    assert "lost today 40.00 of 50.00 floor" in state
     assert "floor 950.00" in state
     assert "160.00 USDT left" in state
     assert "losing trades" in state

@@ -169,7 +169,7 @@ def test_today_leads_there_until_the_first_three_are_done(
 ) -> None:
     portfolio = fund(user)
     set_goal(user)
-    assert "2 of five first steps are done" in words_of(client.get("/"))
+    assert "2 of 5 first steps are done" in words_of(client.get("/"))
     assert "first steps" not in words_of(client.get("/alerts/"))
     book_profit(portfolio, Decimal(1), timezone.now())
     assert "first steps" not in words_of(client.get("/"))

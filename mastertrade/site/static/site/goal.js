@@ -31,8 +31,8 @@
   const isHidden = () => document.documentElement.dataset.privacy === "on";
 
   // As the user writes numbers: the page names the separators of thousands and places.
-  function inForm(places) {
-    const form = new Intl.NumberFormat("en-US", { maximumFractionDigits: places });
+  function inForm(places, fewest = 0) {
+    const form = new Intl.NumberFormat("en-US", { maximumFractionDigits: places, minimumFractionDigits: fewest });
     return {
       format: (value) => {
         const [thousands, point] = document.querySelector("[data-separators]")?.dataset.separators ?? ",.";
@@ -40,7 +40,7 @@
       },
     };
   }
-  const numbers = inForm(2), whole = inForm(0);
+  const numbers = inForm(2), whole = inForm(0), factors = inForm(2, 1);
   function shown(value, of) {
     const sign = value > 0 && of.measure === "%" ? "+" : value < 0 ? "\u2212" : "";
     if (of.measure === "%") return `${sign}${numbers.format(Math.abs(value))} %`;
@@ -227,14 +227,13 @@
     if (hasFactors) {
       say("Factor", left, f(most) - above, "ink");
       pen.textAlign = "right"; pen.fillStyle = ink["ink-3"];
-      for (const value of new Set([least, 1, most])) pen.fillText(value.toFixed(1), left - 6 * ratio, f(value) + 4 * ratio);
+      for (const value of new Set([least, 1, most])) pen.fillText(factors.format(value), left - 6 * ratio, f(value) + 4 * ratio);
       const [, asked, kept] = of.factors[of.factors.length - 1], beside = x(of.now ?? of.factors[of.factors.length - 1][0]) + 8 * ratio;
       if (beside < left + width - 60 * ratio) {
-        const one = (value) => (Number.isInteger(value) ? value.toFixed(1) : String(value));
-        if (kept === asked) say(one(kept), beside, f(kept) + 4 * ratio, "ink");
+        if (kept === asked) say(factors.format(kept), beside, f(kept) + 4 * ratio, "ink");
         else {
-          say(`asked ${one(asked)}`, beside, f(asked) + 4 * ratio, "plan");
-          say(`after guards ${one(kept)}`, beside, f(kept) + 4 * ratio, "ink");
+          say(`asked ${factors.format(asked)}`, beside, f(asked) + 4 * ratio, "plan");
+          say(`after guards ${factors.format(kept)}`, beside, f(kept) + 4 * ratio, "ink");
         }
       }
     }
@@ -254,7 +253,7 @@
     if (of.now === null || time <= of.now) {
       parts.push(`value ${shown(before(1) ?? of.start, of)}`);
       if (before(3) !== null) parts.push(`hard floor ${shown(before(3), of)}`);
-      if (before(6) !== null) parts.push(`factor ${before(6)}`);
+      if (before(6) !== null) parts.push(`factor ${factors.format(before(6))}`);
     } else if (plot.data[10][at] != null) {
       parts.push(`middle ${shown(plot.data[10][at], of)}`, `9 in 10 between ${shown(plot.data[8][at], of)} and ${shown(plot.data[12][at], of)}`);
     }

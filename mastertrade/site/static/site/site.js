@@ -36,6 +36,8 @@
   document.addEventListener("DOMContentLoaded", () => {
     showPrivacy();
     showTheme();
+    const here = document.querySelector(".top nav [aria-current]"), row = here?.closest("ul");
+    if (row) row.scrollLeft = here.offsetLeft + here.offsetWidth + 24 - row.clientWidth;
     // A dialog that a failed form has to show again.
     for (const dialog of document.querySelectorAll("dialog[data-open]")) dialog.showModal();
     for (const field of document.querySelectorAll("[data-own-zone]")) {

@@ -138,7 +138,7 @@ def test_the_preview_shows_what_the_form_would_do_and_does_nothing(
     assert portfolio.hard_drawdown_pct == 20
     assert not portfolio.limit_changes.exists()
     same = client.post(preview_of(portfolio), body)
-    assert "What that is now" in text_of(same)
+    assert "In money, now" in text_of(same)
 
 
 def test_the_preview_says_that_saving_would_halt(
@@ -171,7 +171,7 @@ def test_the_page_shows_floors_while_the_record_is_behind(
         book_profit(portfolio, Decimal(-4))
     page = text_of(client.get(address_of(portfolio)))
     assert "Trading stops at 800.00 USDT" in page
-    assert "losing trades" not in page.split("What that is now")[1].split("A limit")[0]
+    assert "losing trades" not in page.split("In money, now")[1].split("A limit")[0]
 
 
 def test_below_a_floor_the_page_says_by_how_much(
