@@ -25,6 +25,7 @@ from mastertrade.site.forms import (
     TellsWrong,
     compare_with_page,
     number_input,
+    read_local_time,
     read_number,
 )
 from mastertrade.values import in_text
@@ -72,6 +73,8 @@ class ServiceForm(TellsWrong, GenericForm[Row]):
         for field in self.fields.values():
             if isinstance(field, forms.IntegerField):  # decimals are such fields too
                 setattr(field, "to_python", partial(read_number, field))  # noqa: B010
+            if isinstance(field, forms.DateTimeField):
+                setattr(field, "to_python", partial(read_local_time, field))  # noqa: B010
             if isinstance(field, forms.DecimalField):
                 field.error_messages["invalid"] = NO_NUMBER
         for name, value in self.initial.items():
