@@ -292,7 +292,8 @@ def test_numbers_are_in_the_readers_form(mine: Client, user: User) -> None:
     assert f"max drawdown {drawdown} %" in text
     drawn = mine.get(address_of(run, "-chart")).content.decode()
     axis = re.findall(r"<text[^>]*>(1[0-9.,]+0)</text>", drawn)
-    assert axis and all("," not in one for one in axis)
+    assert axis
+    assert all("," not in one for one in axis)
     assert any("." in one for one in axis)
 
 
