@@ -242,7 +242,8 @@ def test_a_trade_is_recorded_by_hand_under_a_new_strategy(client: Client) -> Non
         ({"quote_currency": "EUR"}, "fx_rate"),
         ({"adjustment_id": "1"}, "adjustment_id"),
         ({"portfolio": "0"}, "portfolio"),
-        ({"new_strategy": "performance"}, "strategy_id"),
+        ({"new_strategy": "performance"}, "new_strategy"),
+        ({"new_strategy": "Swing 1/2"}, "new_strategy"),
     ],
     ids=str,
 )
