@@ -31,6 +31,14 @@ LABELS = {
     "floor_equity": "Floor today",
 }
 NO_NUMBER = "Must be a number, such as 2500.50."
+# What the API says of the same.
+WRONG_NUMBER = {
+    "invalid": NO_NUMBER,
+    "max_digits": "Must have at most %(max)s digits.",
+    "max_decimal_places": "Must have at most %(max)s decimal places.",
+    "max_whole_digits": "Must have at most %(max)s digits before the decimal point.",
+}
+NO_WHOLE_NUMBER = "Must be a whole number, such as 5."
 
 
 def read_number(field: forms.IntegerField, value: Any) -> Any:
@@ -84,7 +92,7 @@ def decimal_field(
         max_digits=column[0],
         decimal_places=column[1],
         widget=number_input(),
-        error_messages={"invalid": NO_NUMBER},
+        error_messages=WRONG_NUMBER,
         **more,
     )
     setattr(field, "to_python", partial(read_number, field))  # noqa: B010

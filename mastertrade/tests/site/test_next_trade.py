@@ -137,7 +137,7 @@ def test_a_guard_that_bound_says_so(client: Client, portfolio: Portfolio) -> Non
         ),
         ({"side": "SHORT"}, "is SHORT, but a “Stop” below the price is that of a LONG"),
         ({"size_by": "size"}, "is missing"),
-        ({"risk_pct": "1e400"}, "Ensure that there are no more than"),
+        ({"risk_pct": "1e400"}, "Must have at most 14 digits."),
     ],
     ids=str,
 )
