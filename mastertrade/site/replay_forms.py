@@ -249,8 +249,12 @@ class ReplayForm(CallForm):
 
 def in_replay_words(said: str) -> SafeString:
     """What is said of a file of prices, with the options of its reading by label."""
+    return show(said, labels=reading_labels())
+
+
+def reading_labels() -> dict[str, str]:
     fields = ReplayForm.base_fields
-    return show(said, labels={name: str(fields[name].label) for name in READING})
+    return {name: str(fields[name].label) for name in READING}
 
 
 class ComparisonForm(CallForm):
