@@ -22,6 +22,7 @@ from mastertrade.values.messages import (
     list_names,
 )
 from mastertrade.values.validation import (
+    STRATEGY_ID_PATTERN,
     STRATEGY_TYPE_PATTERN,
     refuse,
     require_visible,
@@ -42,6 +43,7 @@ CHANGEABLE = (
 MOST_UNKNOWN_LISTED = 5
 # Addresses below /api/strategies/ that are no strategy.
 TAKEN_IDS = ("performance",)
+WRONG_ID = "must be letters, digits, and _ . : - after the first, such as swing-1."
 
 
 @atomic
@@ -101,6 +103,9 @@ def update_strategy(
 
 def wrong_in_strategy_id(user: User, strategy_id: str) -> Iterator[InvalidInput]:
     """What forbids a new strategy of that id."""
+    if re.fullmatch(STRATEGY_ID_PATTERN, strategy_id) is None:
+        yield InvalidInput("strategy_id", WRONG_ID)
+        return
     if strategy_id in TAKEN_IDS:
         yield InvalidInput(
             "strategy_id", f"{strategy_id} is reserved for an address of the API."

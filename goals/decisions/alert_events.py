@@ -10,6 +10,7 @@ from goals.decisions.alerts import Alert
 from goals.decisions.size_warnings import STALE_MARKS_HOURS
 from goals.enums import AlertKind, HaltCause, Severity
 from mastertrade.values.in_text import MINUTE, instant, say, unstopped
+from mastertrade.values.messages import counted
 
 HALT_KINDS = {
     HaltCause.HARD_DRAWDOWN: AlertKind.DRAWDOWN_HARD,
@@ -126,14 +127,17 @@ def import_refused(
     at: datetime,
 ) -> Alert:
     """Once for each import; for a file that was refused whole, once for its content."""
-    outcome = f"{created} trades were imported" if created else "nothing was imported"
+    outcome = (
+        f"{counted(created, 'trade')} imported" if created else "nothing was imported"
+    )
+    rows = counted(refused, "row")
     listed = "\n".join(first[:MOST_LISTED])
     return Alert(
         kind=AlertKind.IMPORT_REFUSALS,
         cause=f"import:{portfolio_id}:{file_id}",
         severity=Severity.WARNING,
-        title=f"Portfolio {portfolio}: {refused} rows of an import refused",
-        text=_cut(f"Of {file_name} {refused} rows were refused; {outcome}.\n{listed}"),
+        title=f"Portfolio {portfolio}: {rows} of an import refused",
+        text=_cut(f"Of {file_name} {rows} refused; {outcome}.\n{listed}"),
         figures={
             "portfolio": portfolio,
             "file": file_name,

@@ -30,8 +30,9 @@ from goals.services.alerts import (
 )
 from mastertrade.site import figures
 from mastertrade.site.figures import words
+from mastertrade.site.replay_forms import reading_labels
 from mastertrade.site.shell import page
-from mastertrade.site.wording import name_alert
+from mastertrade.site.wording import IMPORT_LABELS, name_alert
 from mastertrade.values.exceptions import NotFound
 
 ON_A_PAGE = 25
@@ -179,10 +180,17 @@ def show_alert(alert: GoalAlert, now: datetime) -> AlertLine:
         tone=TONES.get(Severity(alert.severity), ""),
         kind=name_alert(alert.kind),
         title=figures.show(alert.shown_title, now),
-        text=figures.show(alert.shown_text, now),
+        text=figures.show(alert.shown_text, now, labels=_labels_of(alert.kind)),
         now=figures.show(what_now(alert), now),
         sent=tuple(say_delivery(one, now) for one in deliveries),
     )
+
+
+def _labels_of(kind: str) -> dict[str, str]:
+    """What the forms call the options that an alert about a file names."""
+    if kind not in {AlertKind.JOB_FAILED, AlertKind.IMPORT_REFUSALS}:
+        return {}
+    return {**IMPORT_LABELS, **reading_labels()}
 
 
 def say_delivery(delivery: AlertDelivery, now: datetime) -> SafeString:

@@ -1,11 +1,13 @@
 """What forms share: numbers and times as people type them, refusals in their words."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from django import forms
+from django.utils import timezone
 
 from goals.models.portfolios import LIMIT_KINDS
 from mastertrade.site.figures import show
@@ -29,6 +31,14 @@ LABELS = {
     "floor_equity": "Floor today",
 }
 NO_NUMBER = "Must be a number, such as 2500.50."
+# What the API says of the same.
+WRONG_NUMBER = {
+    "invalid": NO_NUMBER,
+    "max_digits": "Must have at most %(max)s digits.",
+    "max_decimal_places": "Must have at most %(max)s decimal places.",
+    "max_whole_digits": "Must have at most %(max)s digits before the decimal point.",
+}
+NO_WHOLE_NUMBER = "Must be a whole number, such as 5."
 
 
 def read_number(field: forms.IntegerField, value: Any) -> Any:
@@ -36,6 +46,24 @@ def read_number(field: forms.IntegerField, value: Any) -> Any:
     if isinstance(value, str) and value.strip() and not is_plain_number(value):
         raise forms.ValidationError(field.error_messages["invalid"], code="invalid")
     return type(field).to_python(field, value)
+
+
+def read_local_time(field: forms.DateTimeField, value: Any) -> datetime | None:
+    """As the import reads it: of an hour that comes twice, the first."""
+    try:
+        return forms.DateTimeField.to_python(field, value)
+    except forms.ValidationError as error:
+        if error.code != "ambiguous_timezone" or error.params is None:
+            raise
+        written: datetime = error.params["datetime"]
+    zone = timezone.get_current_timezone()
+    first = written.replace(tzinfo=zone)
+    if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != written:
+        raise forms.ValidationError(
+            f"Is no time of {zone}: the clocks skip it. Give one before or after.",
+            code="skipped",
+        )
+    return first
 
 
 def compare_with_page(form: forms.BaseForm) -> None:
@@ -64,7 +92,7 @@ def decimal_field(
         max_digits=column[0],
         decimal_places=column[1],
         widget=number_input(),
-        error_messages={"invalid": NO_NUMBER},
+        error_messages=WRONG_NUMBER,
         **more,
     )
     setattr(field, "to_python", partial(read_number, field))  # noqa: B010

@@ -11,6 +11,7 @@ from goals.models import Portfolio
 from goals.services.portfolios import find_portfolio
 from mastertrade.site.figures import show
 from mastertrade.site.record import BY_HAND
+from mastertrade.site.wording import IMPORT_LABELS
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.in_text import cased, say
 from strategies.models import StrategyInstance
@@ -66,36 +67,19 @@ SIDE_WORDS = {
 }
 
 
-# What the page calls the parts of a mapping and the options.
-LABELS = {
-    "time_zone": "Times in the file are in",
-    "quote_currency": "Prices are in",
-    "fee_currency": "Fees are in",
-    "fee_sign": "A fee that was paid is written",
-    "contract_size": "Units for one of the quantity",
-    "contract_sizes": "Sizes of contracts, by symbol",
-    "fx_rates": "Rates of other currencies",
-    "fx_rates_file": "fx_rates_file of the API",
-    "fee_rates": "Rates of coins that fees are paid in",
-    "equal_fills": "What equals a fill from another source",
-    "date_order": "Dates are written",
-    "decimal_sign": "Numbers are written",
-}
-
-
 def in_import_words(refused: DomainError | str) -> str:
     """A refusal with parts and options by the names that the page has for them."""
     if isinstance(refused, str):
-        return show(refused, labels=LABELS)
+        return show(refused, labels=IMPORT_LABELS)
     about, detail = getattr(refused, "field", ""), refused.detail
     said = refused.on_page
     if about == "mapping":
         said = detail
     elif about == "file":
         said = say("The file {}", detail)
-    elif about in LABELS:
-        said = say("“{}” {}", LABELS[about], detail)
-    return show(cased(said), labels=LABELS)
+    elif about in IMPORT_LABELS:
+        said = say("“{}” {}", IMPORT_LABELS[about], detail)
+    return show(cased(said), labels=IMPORT_LABELS)
 
 
 def said_of(job: UserJob, most: int) -> dict[str, Any]:

@@ -182,12 +182,15 @@ class RecordForm(OnceForm[Trade]):
         if not name:
             return _record(call, override)
         with transaction.atomic():
-            create_strategy(
-                user=portfolio.user,
-                strategy_id=name,
-                strategy_type=BY_HAND,
-                now=self.now,
-            )
+            try:
+                create_strategy(
+                    user=portfolio.user,
+                    strategy_id=name,
+                    strategy_type=BY_HAND,
+                    now=self.now,
+                )
+            except InvalidInput as wrong:
+                raise InvalidInput("new_strategy", wrong.detail) from wrong
             return _record({**call, "strategy_id": name}, override)
 
 

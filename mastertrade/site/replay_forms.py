@@ -1,6 +1,7 @@
 """What a replay, or a comparison of the policies, is asked; the API's rules read it."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -13,7 +14,12 @@ from goals.projection.comparison_cases import CASES
 from goals.projection.presets import PRESETS, find_preset
 from mastertrade.db.transactions import atomic
 from mastertrade.site.figures import show
-from mastertrade.site.forms import CallForm, decimal_field
+from mastertrade.site.forms import (
+    NO_WHOLE_NUMBER,
+    CallForm,
+    decimal_field,
+    read_number,
+)
 from mastertrade.site.goal_forms import AFTER, POLICIES
 from mastertrade.site.limit_words import CHOICES, WORDS
 from mastertrade.site.shell import portfolios_of
@@ -77,7 +83,12 @@ def _usual(limit: str) -> str:
 
 def whole_number(label: str, **more: Any) -> forms.IntegerField:
     widget = forms.TextInput({"inputmode": "numeric", "autocomplete": "off"})
-    return forms.IntegerField(label=label, required=False, widget=widget, **more)
+    wrong = {"invalid": NO_WHOLE_NUMBER}
+    field = forms.IntegerField(
+        label=label, required=False, widget=widget, error_messages=wrong, **more
+    )
+    setattr(field, "to_python", partial(read_number, field))  # noqa: B010
+    return field
 
 
 def day(label: str, **more: Any) -> forms.DateField:
@@ -238,8 +249,12 @@ class ReplayForm(CallForm):
 
 def in_replay_words(said: str) -> SafeString:
     """What is said of a file of prices, with the options of its reading by label."""
+    return show(said, labels=reading_labels())
+
+
+def reading_labels() -> dict[str, str]:
     fields = ReplayForm.base_fields
-    return show(said, labels={name: str(fields[name].label) for name in READING})
+    return {name: str(fields[name].label) for name in READING}
 
 
 class ComparisonForm(CallForm):

@@ -20,11 +20,13 @@ from goals.services.portfolios import record_cash_flow
 from goals.services.resuming import PRESENT, halt_anew, resume_trading
 from mastertrade.site.forms import (
     LABELS,
-    NO_NUMBER,
+    NO_WHOLE_NUMBER,
     REFERENCE,
+    WRONG_NUMBER,
     TellsWrong,
     compare_with_page,
     number_input,
+    read_local_time,
     read_number,
 )
 from mastertrade.values import in_text
@@ -72,8 +74,11 @@ class ServiceForm(TellsWrong, GenericForm[Row]):
         for field in self.fields.values():
             if isinstance(field, forms.IntegerField):  # decimals are such fields too
                 setattr(field, "to_python", partial(read_number, field))  # noqa: B010
+                field.error_messages["invalid"] = NO_WHOLE_NUMBER
+            if isinstance(field, forms.DateTimeField):
+                setattr(field, "to_python", partial(read_local_time, field))  # noqa: B010
             if isinstance(field, forms.DecimalField):
-                field.error_messages["invalid"] = NO_NUMBER
+                field.error_messages |= WRONG_NUMBER
         for name, value in self.initial.items():
             if isinstance(value, Decimal):
                 self.initial[name] = Decimal(format_plain(value))

@@ -23,6 +23,7 @@ from mastertrade.site.goal_decisions import DecisionLine, Why, lines_of, say_why
 from mastertrade.site.performance import SIZED
 from mastertrade.site.shell import page, portfolios_of
 from mastertrade.values.exceptions import DomainError, InvalidInput
+from mastertrade.values.in_text import cased
 from mastertrade.values.money import HUNDRED, ZERO, exactly
 from trades.booking.void import void_trade
 from trades.decisions.obedience import how_sized
@@ -162,7 +163,7 @@ def remark(request: HttpRequest, trade_id: int) -> HttpResponse:
         try:
             write_note(user=user, trade_id=trade_id, now=timezone.now(), **said)
         except InvalidInput as wrong:
-            form.add_error(wrong.field, figures.show(wrong.detail))
+            form.add_error(wrong.field, figures.show(cased(wrong.detail)))
         else:
             messages.success(request, "The note is saved.")
             return redirect(reverse("site:trade", args=[trade_id]))

@@ -152,7 +152,10 @@ def _rows(
             *(figures.money(each.mean_loss, currency) for each in every),
         ),
         row("Losing trades to the nearest floor", *(_losing(each) for each in every)),
-        row("Next trade, of base", *(factor(each.factor) for each in every)),
+        row(
+            "What the policy asks now, of base",
+            *(factor(each.factor) for each in every),
+        ),
     ]
 
 

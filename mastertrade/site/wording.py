@@ -27,6 +27,21 @@ ALERT_NAMES = {
     AlertKind.MARKS_STALE: "old marks",
     AlertKind.DRIFT: "figures differ from the ledger",
 }
+# What pages call the parts of an import's mapping and its options.
+IMPORT_LABELS = {
+    "time_zone": "Times in the file are in",
+    "quote_currency": "Prices are in",
+    "fee_currency": "Fees are in",
+    "fee_sign": "A fee that was paid is written",
+    "contract_size": "Units for one of the quantity",
+    "contract_sizes": "Sizes of contracts, by symbol",
+    "fx_rates": "Rates of other currencies",
+    "fx_rates_file": "fx_rates_file of the API",
+    "fee_rates": "Rates of coins that fees are paid in",
+    "equal_fills": "What equals a fill from another source",
+    "date_order": "Dates are written",
+    "decimal_sign": "Numbers are written",
+}
 DEMO_NOTICE = (
     "Demo: recorded daily prices of AAPL, FB, GOOG, IBM and MSFT from January 2012 to "
     "March 2013, moved forward by whole weeks to end on the last weekday before it was "

@@ -13,6 +13,11 @@ MOST_OWN_LISTED = 10
 CHOICE_CUTOFF = 0.8
 
 
+def counted(count: int, one: str) -> str:
+    """ "1 row", "2,000 rows"."""
+    return f"{count:,} {one}{'' if count == 1 else 's'}"
+
+
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known name most like `name`, whatever its capitals; None: none is."""
     if len(name) > LONGEST_COMPARED:

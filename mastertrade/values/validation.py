@@ -22,6 +22,7 @@ Word = TypeVar("Word", bound=StrEnum)
 
 # What a currency and a strategy's type look like; the database checks the same.
 CURRENCY_PATTERN = r"^[A-Z0-9]{2,10}$"
+STRATEGY_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$"
 STRATEGY_TYPE_PATTERN = r"^[a-z][a-z0-9_]*$"
 
 # Controls, and what is not seen or turns the text around it (U+061C, U+200E, U+202A to

@@ -7,7 +7,8 @@ from rest_framework import serializers
 
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.validation import STRATEGY_TYPE_PATTERN
+from mastertrade.values.in_text import cased
+from mastertrade.values.validation import STRATEGY_ID_PATTERN, STRATEGY_TYPE_PATTERN
 from mastertrade.web.api_fields import (
     ChoiceField,
     JSONObjectField,
@@ -16,7 +17,7 @@ from mastertrade.web.api_fields import (
 )
 from strategies.enums import RiskProfile, StrategyStatus
 from strategies.models import StrategyInstance
-from strategies.services import wrong_in_strategy_id
+from strategies.services import WRONG_ID, wrong_in_strategy_id
 
 STRATEGY_STATUSES = choices(StrategyStatus)
 
@@ -70,11 +71,9 @@ class StrategyCreationSerializer(StrategyChangeSerializer):
     fixed = {}
 
     strategy_id = serializers.RegexField(
-        r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$",
+        STRATEGY_ID_PATTERN,
         max_length=100,
-        error_messages={
-            "invalid": "Must be letters, digits, and _ . : - after the first."
-        },
+        error_messages={"invalid": cased(WRONG_ID)},
     )
     strategy_type = serializers.RegexField(
         STRATEGY_TYPE_PATTERN,

@@ -105,11 +105,13 @@ WRONG = """CASE
         THEN 'strategy_id|You have no strategy ' || strategy || '.'
     WHEN quote_rate IS NULL
         THEN 'fx_rate|is needed: units of ' || %(currency)s || ' for one ' || quote
-             || '.'
+             || %(rate_option)s || '.'
     WHEN fee_rate IS NULL AND foreign_quote THEN
-        'fee_fx_rate|is needed: units of ' || %(currency)s || ' for one ' || fee || '.'
+        'fee_fx_rate|is needed: units of ' || %(currency)s || ' for one ' || fee
+             || %(rate_option)s || '.'
     WHEN fee_rate IS NULL
-        THEN 'fx_rate|is needed: units of ' || %(currency)s || ' for one ' || fee || '.'
+        THEN 'fx_rate|is needed: units of ' || %(currency)s || ' for one ' || fee
+             || %(rate_option)s || '.'
     WHEN fee_fx_rate IS NOT NULL AND NOT third
         THEN 'fee_fx_rate|is only for fees in a third currency.'
     WHEN fx_rate <> 1 AND NOT foreign_quote AND (NOT third OR fee_fx_rate IS NOT NULL)

@@ -217,6 +217,8 @@ class _Job:
             "portfolio_id": portfolio.portfolio_id,
             "currency": portfolio.currency,
             "is_live": portfolio.is_live,
+            # What gives the rates of rows that have no column for them.
+            "rate_option": " (fx_rates)" if mapping else "",
             "strategy_id": options.strategy_id,
             "fingerprint": IMPORTED,
             "now": now,

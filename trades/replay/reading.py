@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from mastertrade.values.messages import counted
 from trades.replay.bars import Bar, BarsError, PriceSeries
 from trades.replay.columns import PRICE_NAMES, Columns, Row
 from trades.replay.continuity import check_gaps, check_order
@@ -195,7 +196,7 @@ class _Reading:
             )
         if skipped:
             self.notes.append(
-                f"skipped {_rows_text(len(skipped))} without a price, the first is "
+                f"skipped {counted(len(skipped), 'row')} without a price, the first is "
                 f"line {skipped[0]}"
             )
         stamps = times.stamps(self.options.time_zone)
@@ -223,15 +224,12 @@ class _Reading:
         outside = [quote for quote in quotes if quote.excess]
         if outside:
             worst = max(outside, key=lambda quote: quote.excess)
+            rows = counted(len(outside), "row")
             self.notes.append(
-                f"{_rows_text(len(outside))} with an open or close outside low … high, "
-                f"by at most {percent(worst.excess)} (line {worst.line}); low or high "
-                "was widened to it"
+                f"{rows} with an open or close outside low … high, by at most "
+                f"{percent(worst.excess)} (line {worst.line}); low or high was widened "
+                "to it"
             )
-
-
-def _rows_text(count: int) -> str:
-    return f"{count} row" if count == 1 else f"{count} rows"
 
 
 def _is_of(columns: Columns, row: Row, symbol: str) -> bool:

@@ -54,6 +54,8 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         }
         help_texts = {
             "email": "A forgotten password is reset by a link sent there.",
+            "number_format": "As these pages show them. Type them with a point, and "
+            "none between thousands: 1234.5.",
             "time_zone": "Times on these pages are of it; type to search, such as "
             "Vienna. A portfolio's days have a time zone of their own.",
         }

@@ -62,7 +62,7 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     answer = StreamingHttpResponse(
         stream_own_data(user, now), content_type="application/zip"
     )
-    name = f"mastertrade-{now:%Y-%m-%d}.zip"
+    name = f"mastertrade-{timezone.localtime(now):%Y-%m-%d}.zip"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     answer["Cache-Control"] = "no-store"
     return answer

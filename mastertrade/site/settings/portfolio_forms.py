@@ -15,7 +15,7 @@ from goals.services.challenges import create_challenge
 from goals.services.limit_changes import floor_in_money
 from goals.services.portfolio_settings import FROZEN_ONCE_USED, find_wrong_settings
 from goals.services.portfolios import create_portfolio, is_used, update_portfolio
-from mastertrade.site.forms import REFERENCE
+from mastertrade.site.forms import REFERENCE, decimal_field
 from mastertrade.site.limit_words import CHOICES, WORDS
 from mastertrade.site.service_forms import ServiceForm, floor_field
 from mastertrade.values import in_text
@@ -169,11 +169,9 @@ class ChallengeForm(forms.Form):
 
     name = forms.CharField(max_length=100, label="Name")
     phase = forms.TypedChoiceField(coerce=int, label="Phase")
-    opening_balance = forms.DecimalField(
-        label="It begins with",
-        max_digits=MONEY[0],
-        decimal_places=MONEY[1],
-        widget=forms.TextInput({"inputmode": "decimal"}),
+    opening_balance = decimal_field(
+        "It begins with",
+        MONEY,
         help_text="The size of the account. The firm's percentages are of it.",
     )
 

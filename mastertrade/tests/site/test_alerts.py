@@ -62,6 +62,22 @@ def test_an_alert_is_named_in_the_words_of_the_pages(kind: AlertKind) -> None:
     assert name != kind.replace("_", " ") or kind in PLAIN
 
 
+@pytest.mark.parametrize(
+    ("kind", "option", "label"),
+    [
+        (AlertKind.JOB_FAILED, "tolerate_closes", "Widen low and high to closes"),
+        (AlertKind.IMPORT_REFUSALS, "fx_rates", "Rates of other currencies"),
+    ],
+)
+def test_an_alert_of_a_file_names_its_options_as_the_forms_do(
+    client: Client, user: User, kind: AlertKind, option: str, label: str
+) -> None:
+    make_alert(user, kind=kind, text=f"line 3: {option} takes it")
+    shown = text_of(client)
+    assert option not in shown
+    assert f"line 3: “{label}" in shown
+
+
 def test_alerts_are_listed_newest_first(client: Client, user: User) -> None:
     make_alert(user, title="first")
     make_alert(user, title="second")

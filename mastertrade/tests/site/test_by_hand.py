@@ -1,5 +1,6 @@
 """The forms of trades: all that is wrong at once, sent twice, whose strategies."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -72,6 +73,38 @@ def test_what_is_no_number_is_told_how_numbers_are_written(
     body = {"portfolio": portfolio.pk, "strategy_id": strategy, "quantity": number}
     errors = client.post(RECORD, {**RECORDED, **body}).context["form"].errors
     assert errors == {"quantity": [NO_NUMBER]}
+
+
+NEW_YORK = {"symbol": "ES", "side": "LONG", "quantity": "1", "entry_price": "100"}
+
+
+def test_of_an_hour_that_comes_twice_the_first_is_meant(client: Client) -> None:
+    portfolio = PortfolioFactory(user__time_zone="America/New_York")
+    client.force_login(portfolio.user)
+    strategy = ensure_strategy(portfolio).strategy_id
+    body = {"portfolio": portfolio.pk, "strategy_id": strategy}
+
+    client.post(RECORD, {**NEW_YORK, **body, "entry_time": "2025-11-02T01:30"})
+
+    assert Trade.objects.get().entry_time == datetime(2025, 11, 2, 5, 30, tzinfo=UTC)
+
+
+def test_a_time_that_the_clocks_skip_is_told_so(client: Client) -> None:
+    portfolio = PortfolioFactory(user__time_zone="America/New_York")
+    client.force_login(portfolio.user)
+    strategy = ensure_strategy(portfolio).strategy_id
+    body = {"portfolio": portfolio.pk, "strategy_id": strategy}
+    skipped = {**NEW_YORK, **body, "entry_time": "2026-03-08T02:30"}
+
+    with nothing_changes():
+        errors = client.post(RECORD, skipped).context["form"].errors
+
+    assert errors == {
+        "entry_time": [
+            "Is no time of America/New_York: the clocks skip it. Give one before or "
+            "after."
+        ]
+    }
 
 
 def test_all_that_is_wrong_with_a_close_shows_at_once(

@@ -486,6 +486,57 @@ def test_a_refusal_names_what_is_to_be_chosen_as_the_page_does(
     assert "or name one for the whole file (“Prices are in”)" in text
 
 
+@pytest.mark.parametrize(
+    ("result", "says"),
+    [
+        ({"created": 0, "known": 2, "refused": 0}, "Everything was known already"),
+        ({"created": 0, "known": 0, "refused": 0}, "Nothing was imported"),
+        ({"created": 0, "known": 1, "refused": 1}, "Nothing was imported"),
+    ],
+)
+def test_everything_is_known_only_where_it_is(
+    client: Client, portfolio: Portfolio, result: dict[str, int], says: str
+) -> None:
+    address = check_of(client, portfolio, OWN)
+    given = fields_of(client.get(address).content.decode())
+    done = client.post(address, {**given, "do": "import"})["Location"]
+    UserJob.objects.update(
+        state="done",
+        started_at=timezone.now(),
+        finished_at=timezone.now(),
+        progress=100,
+        result=result,
+    )
+
+    assert says in text_of(client.get(done))
+
+
+def test_a_preview_of_no_row_does_not_call_them_known(
+    client: Client, portfolio: Portfolio
+) -> None:
+    skipped = layouts.KRAKEN_TRADES.replace("buy", "hold").replace("sell", "hold")
+    address = check_of(client, portfolio, skipped)
+    given = fields_of(client.get(address).content.decode())
+
+    client.post(address, {**given, "column-4": "side", "do": "look"})
+
+    text = text_of(client.get(address))
+    assert "2 rows not read, as the mapping says" in text
+    assert "No row is read." in text
+    assert "known already." not in text
+
+
+def test_the_rate_of_a_mapped_trade_is_asked_for_where_the_page_takes_it(
+    client: Client, portfolio: Portfolio
+) -> None:
+    columns = "Symbol,Side,Qty,Entry Price,Entry Time,Currency\n"
+    row = "SAP,Long,1,100,2026-03-02 10:00:00,EUR\n"
+
+    text = text_of(client.get(check_of(client, portfolio, columns + row)))
+
+    assert "one EUR (“Rates of other currencies”)." in text
+
+
 @pytest.mark.parametrize("content", ['[{"ticker": "ABC"}]', '{"rows": []}', "[[1, 2]]"])
 def test_json_of_no_known_form_is_not_offered_for_mapping(
     client: Client, portfolio: Portfolio, content: str

@@ -137,7 +137,7 @@ def test_a_guard_that_bound_says_so(client: Client, portfolio: Portfolio) -> Non
         ),
         ({"side": "SHORT"}, "is SHORT, but a “Stop” below the price is that of a LONG"),
         ({"size_by": "size"}, "is missing"),
-        ({"risk_pct": "1e400"}, "Ensure that there are no more than"),
+        ({"risk_pct": "1e400"}, "Must have at most 14 digits."),
     ],
     ids=str,
 )
@@ -242,7 +242,8 @@ def test_a_trade_is_recorded_by_hand_under_a_new_strategy(client: Client) -> Non
         ({"quote_currency": "EUR"}, "fx_rate"),
         ({"adjustment_id": "1"}, "adjustment_id"),
         ({"portfolio": "0"}, "portfolio"),
-        ({"new_strategy": "performance"}, "strategy_id"),
+        ({"new_strategy": "performance"}, "new_strategy"),
+        ({"new_strategy": "Swing 1/2"}, "new_strategy"),
     ],
     ids=str,
 )

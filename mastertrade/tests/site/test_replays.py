@@ -460,6 +460,7 @@ def test_the_own_record_is_compared_on_and_too_few_trades_are_refused(
         ({"stop_pct": "100"}, "stop_pct", "99"),
         ({"min_factor": "2", "max_factor": "1"}, "min_factor", "not be above"),
         ({"paths": "99999999"}, "paths", "Must be from 1"),
+        ({"trades": "\N{FULLWIDTH DIGIT ONE}"}, "trades", "Must be a whole number"),
         ({"source": "case:lucky"}, "source", "Select a valid choice"),
         ({"source": "portfolio:1"}, "source", "Select a valid choice"),
     ],

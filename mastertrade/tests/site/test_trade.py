@@ -198,6 +198,7 @@ def test_a_wrong_note_says_so_and_is_not_saved(
     page = mine.post(path, {"note": "kept on the page", **wrong}).content.decode()
 
     assert "kept on the page" in page
+    assert "has one longer" not in page  # a sentence: "Has"
     assert not TradeNote.objects.exists()
 
 

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from goals.api.authentication import signed_in
 from goals.models import User
 from mastertrade.values.exceptions import ImportNotUndone, OutOfRange, TooManyJobs
+from mastertrade.values.messages import counted
 from mastertrade.web.api_fields import NoFieldsSerializer, read_body
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import ImportFilter
@@ -115,7 +116,8 @@ class ImportTradesView(APIView):
         _catch_up(user, asked.get("portfolio"), report, now)
         answer = ImportReportSerializer(report).data
         if report.refused and report.import_id is None and not partial:
-            words = f"{report.refused} rows are refused, so nothing was imported."
+            rows = counted(report.refused, "row")
+            words = f"{rows} refused, so nothing was imported."
             return Response({"file": [words], **answer}, status.HTTP_400_BAD_REQUEST)
         made = report.import_id is not None
         return Response(answer, status.HTTP_201_CREATED if made else status.HTTP_200_OK)

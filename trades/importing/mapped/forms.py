@@ -15,7 +15,7 @@ CURRENCY_SIGN = re.compile(r"[A-Z]{0,3}[$€£¥₹₩₽₿]")
 BRACKETS = re.compile(r"\(([^()]*)\)")
 GROUPS = re.compile(r"(?<=\d)[\s'\u2019](?=\d{3}(?!\d))")
 AFTER_SIGN = re.compile(r"^([+-])\s+")
-FIGURE = re.compile(r"[+-]?\d[\d.,]*")
+FIGURE = re.compile(r"[+-]?\d[\d.,]*", re.ASCII)
 EMPTY = {"", "-", "--", "n/a", "nan", "null", "none"}
 MONTHS = (
     "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.messages import counted
 from mastertrade.values.money import (
     HUNDRED,
     ONE,
@@ -35,7 +36,7 @@ from trades.importing.mapped.mapping import (
     SideWord,
     require_complete,
 )
-from trades.importing.mapped.table import Table, open_table
+from trades.importing.mapped.table import Table, fold, open_table
 from trades.importing.options import ImportOptions
 from trades.importing.rows import Note, Refusal, TradeRow, Unreadable
 
@@ -67,6 +68,12 @@ def open_fills(source: io.BufferedReader, options: ImportOptions) -> FillFile:
     """Each row an execution; raises `InvalidInput` for `file`."""
     table, layout = _open(source, options)
     header = Cells(layout, (), table.header_line)
+    if _may_be_lots(layout, options):
+        table.notes.append(
+            f"{header.column('quantity')} was read as units. MetaTrader writes lots: "
+            "say how many units one is (contract_size), such as 100000 of a currency "
+            "pair."
+        )
 
     def read(cells: Cells) -> Fill | None:
         return _read_fill(cells, layout, options)
@@ -91,6 +98,13 @@ def _open(source: io.BufferedReader, options: ImportOptions) -> tuple[Table, Lay
     return table, Layout(
         mapping, table.names, options.quote_currency, options.fee_currency
     )
+
+
+def _may_be_lots(layout: Layout, options: ImportOptions) -> bool:
+    """MetaTrader's deals have no total that shows a lot taken for one unit."""
+    has_size = layout.mapping.contract_size != 1 or "contract_size" in layout.places
+    is_deals = {"deal", "volume", "direction"} <= {fold(one) for one in layout.names}
+    return is_deals and not has_size and not options.contract_sizes
 
 
 def mapping_of(options: ImportOptions) -> ColumnMapping:
@@ -136,7 +150,7 @@ def _show_skipped(skipped: "Counter[str]") -> str:
     more = len(skipped) - MOST_SKIPPED_WORDS
     rest = f", and {more} more" if more > 0 else ""
     return (
-        f"{skipped.total()} rows were not read, as the mapping says: "
+        f"{counted(skipped.total(), 'row')} not read, as the mapping says: "
         f"{', '.join(shown)}{rest}."
     )
 

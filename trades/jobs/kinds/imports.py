@@ -7,6 +7,7 @@ from goals.services.alerts import write_alerts
 from goals.services.portfolios import find_portfolio
 from mastertrade.terminal import printable
 from mastertrade.values.jsonable import to_plain
+from mastertrade.values.messages import counted
 from trades.importing.import_trades import import_or_undo
 from trades.importing.options import read_options
 from trades.importing.previewing import ImportReport
@@ -51,7 +52,7 @@ def run(given: Given) -> dict[str, Any]:
     result = _show(report)
     if report.refused and report.import_id is None and not asked["partial"]:
         raise JobFailed(
-            f"{report.refused} rows are refused, so nothing was imported.",
+            f"{counted(report.refused, 'row')} refused, so nothing was imported.",
             result,
             alert=undone,
         )

@@ -27,6 +27,7 @@ from goals.services.portfolios import create_portfolio
 from mastertrade.progress_line import ProgressLine, show_progress
 from mastertrade.terminal import open_console, printable
 from mastertrade.values.exceptions import DomainError, InvalidInput
+from mastertrade.values.messages import counted
 from mastertrade.values.money import HUNDRED
 from strategies.services import create_strategy
 from trades.importing.formats import FORMAT_NAMES
@@ -247,7 +248,7 @@ def read_file(
             first = report.refusals[0]
             raise InvalidInput(
                 "trades",
-                f"{report.refused} rows are refused; line {first.line}, "
+                f"{counted(report.refused, 'row')} refused; line {first.line}, "
                 f"{first.column}: {first.reason}",
             )
         growths = load_growths(portfolio, now)

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from mastertrade.terminal import open_console, printable
 from mastertrade.values.exceptions import DomainError, InvalidInput
+from mastertrade.values.messages import counted
 from trades.enums import DateOrder
 from trades.importing.formats import FORMAT_NAMES
 from trades.importing.formats.freqtrade import open_database
@@ -127,8 +128,8 @@ class Command(BaseCommand):
             catch_up_imported(user, options["portfolio"], report, timezone.now())
         _show(console, report)
         if report.refused and not report.created:
-            words = "" if options["partial"] else " nothing was imported"
-            raise CommandError(f"{report.refused} rows are refused;{words}.")
+            rows = counted(report.refused, "row")
+            raise CommandError(f"{rows} refused, so nothing was imported.")
 
     def _import(self, console: Console, options: dict[str, Any]) -> ImportReport:
         path: Path = options["file"]

@@ -90,7 +90,7 @@ def test_a_refused_row_is_named_and_nothing_is_imported(trader: Trader) -> None:
         answer = send_form(trader, csv_of(ROW, WRONG))
     assert answer.status_code == 400
     assert answer.json() == {
-        "file": ["1 rows are refused, so nothing was imported."],
+        "file": ["1 row refused, so nothing was imported."],
         "import_id": None,
         "created": 0,
         "known": 0,

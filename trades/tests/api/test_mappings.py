@@ -205,7 +205,7 @@ def test_the_command_asks_for_what_a_row_lacks_by_its_flags(
         "Date(UTC),Pair,Side,Price,Executed,Amount,Fee\n"
         "2026-03-01 12:00:00,ETHBTC,BUY,1,1ETH,1BTC,0BTC\n"
     )
-    with pytest.raises(CommandError, match="1 rows are refused"):
+    with pytest.raises(CommandError, match="1 row refused"):
         run_command(trader, path, "--format", "binance-csv")
     with pytest.raises(CommandError, match="--format binance-csv"):
         run_command(trader, path, "--format", "ccxt-json")

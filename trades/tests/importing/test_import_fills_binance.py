@@ -131,7 +131,19 @@ def test_a_number_is_parted_from_its_coin(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "SOL", "1,5SOL", "1.2.3SOL", "12,34.5USDT", "--1SOL", "NaN", "1_000"]
+    "text",
+    [
+        "",
+        "SOL",
+        "1,5SOL",
+        "1.2.3SOL",
+        "12,34.5USDT",
+        "--1SOL",
+        "NaN",
+        "1_000",
+        "\N{FULLWIDTH DIGIT ONE}",
+        "\N{ARABIC-INDIC DIGIT THREE}SOL",
+    ],
 )
 def test_what_is_no_number_is_not_guessed(text: str) -> None:
     assert read_suffixed(text, ("SOL",)) is None

@@ -295,6 +295,23 @@ def test_lots_without_their_size_are_refused_by_their_profit() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("size", "is_asked"), [({}, True), ({"contract_size": Decimal(100000)}, False)]
+)
+def test_deals_in_lots_ask_for_the_size_of_one(
+    size: dict[str, Any], is_asked: bool
+) -> None:
+    portfolio = PortfolioFactory(currency="USD")
+    content = layouts.MT5_DEALS
+    added = {"quote_currency": "USD", "may_short": True, **size}
+
+    report = bring(portfolio, content, mapping_for(content, added))
+
+    asked = [one for one in report.warnings if "(contract_size)" in one]
+    assert bool(asked) is is_asked
+
+
+@pytest.mark.django_db
 def test_what_a_mapping_does_not_read_is_counted_and_named() -> None:
     portfolio = PortfolioFactory(currency="USDT")
     content = layouts.BYBIT_UTA
@@ -302,7 +319,7 @@ def test_what_a_mapping_does_not_read_is_counted_and_named() -> None:
     report = bring(portfolio, content, mapping_for(content, {"may_short": True}))
 
     assert report.warnings == (
-        "2 rows were not read, as the mapping says: Type SETTLEMENT (1), "
+        "2 rows not read, as the mapping says: Type SETTLEMENT (1), "
         "Type TRANSFER_OUT (1).",
     )
 

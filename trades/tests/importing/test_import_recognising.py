@@ -190,7 +190,7 @@ def test_no_text_of_a_file_breaks_or_colours_the_terminal(
     header = f"{OWN.strip()},strategy_id"
     path.write_text(f"{header}\nA,LONG,1,1,2026-01-01T00:00:00Z,{word}\n")
     answer = {"user": portfolio.user.username, "portfolio": portfolio.name}
-    with pytest.raises(CommandError, match="1 rows are refused"):
+    with pytest.raises(CommandError, match="1 row refused"):
         call_command("import_trades", str(path), **answer)
     printed = capsys.readouterr().out
     assert "\x1b" not in printed

@@ -138,7 +138,7 @@ def test_a_refused_file_fails_in_words_and_names_the_rows(
         do_all()
     failed = trader.get(f"/api/jobs/{key}/")
     assert failed["state"] == "failed"
-    assert failed["error"] == "1 rows are refused, so nothing was imported."
+    assert failed["error"] == "1 row refused, so nothing was imported."
     assert failed["result"]["refusals"][0]["line"] == 3
     assert not Trade.objects.exists()
     assert stored(files) == []

@@ -73,6 +73,14 @@ def tables_of(zipped: bytes) -> dict[str, list[dict[str, str]]]:
     }
 
 
+def test_the_zip_has_the_day_of_the_one_who_asks(client: Client) -> None:
+    names = []
+    for zone in ("Etc/GMT-14", "Etc/GMT+12"):  # never the same day
+        client.force_login(UserFactory(time_zone=zone))
+        names.append(client.post(EXPORT)["Content-Disposition"])
+    assert names[0] > names[1]
+
+
 def download(client: Client) -> bytes:
     answer = client.post(EXPORT)
     assert answer["Content-Type"] == "application/zip"
