@@ -49,7 +49,7 @@ def answer_asking(
     """The form: empty, or with what is wrong with it."""
     context = {"asking": asking, "form": form, "portfolio": portfolio, **more}
     template = "site/parts/asking.html" if is_htmx(request) else "site/asking.html"
-    status = 422 if form.errors and is_htmx(request) else 200
+    status = 422 if form.errors else 200
     return render(request, template, context, status=status)
 
 

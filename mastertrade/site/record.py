@@ -230,7 +230,8 @@ def new_trade(request: HttpRequest) -> HttpResponse:
         "asks_override": portfolio.suspected_at is not None
         or find_halt(portfolio, now) is not None,
     }
-    return render(request, "site/new_trade.html", context)
+    status = 422 if form.errors else 200
+    return render(request, "site/new_trade.html", context, status=status)
 
 
 def _decision_of(user: User, key: str | None) -> GoalAdjustmentLog | None:

@@ -43,11 +43,10 @@ IMPORT_LABELS = {
     "decimal_sign": "Numbers are written",
 }
 DEMO_NOTICE = (
-    "Demo: recorded daily prices of AAPL, FB, GOOG, IBM and MSFT from January 2012 to "
-    "March 2013, moved forward by whole weeks to end on the last weekday before it was "
-    "made ({}). Its rules, goals and limits were chosen with hindsight, so that there "
-    "is much to see. It says nothing about the future, and none of it counts towards a "
-    "live portfolio."
+    "Demo: daily prices of AAPL, FB, GOOG, IBM and MSFT, January 2012 to March 2013, "
+    "moved forward by whole weeks to end just before {}. Its rules, goals and limits "
+    "were chosen with hindsight: it says nothing about the future, and counts towards "
+    "no live portfolio."
 )
 REPLAY_NOTICE = (
     "Part of a replay: recorded prices run through the decisions of live trading. None "

@@ -15,7 +15,7 @@ from trades.enums import TradeStatus
 from trades.models import ImportUpload, Trade, UserJob
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-PAUSE = 0.1  # seconds
+PAUSE = 0.05  # seconds
 FILLS = b"Symbol,Side,Qty,Price,Time\nABC/USD,buy,1,5,2026-03-02 09:00:00\n"
 
 
@@ -68,7 +68,7 @@ def slow_posts(monkeypatch: pytest.MonkeyPatch) -> None:
     check = CsrfViewMiddleware._check_token
 
     def check_slowly(self: CsrfViewMiddleware, request: HttpRequest) -> None:
-        sleep(5 * PAUSE)
+        sleep(6 * PAUSE)
         check(self, request)
 
     monkeypatch.setattr(CsrfViewMiddleware, "_check_token", check_slowly)

@@ -106,7 +106,7 @@ def test_what_a_deposit_refuses_is_said_and_books_nothing(
     user = UserFactory()
     client.force_login(user)
     page = client.post(deposit_page(user.portfolios.get()), {"amount": amount})
-    assert page.status_code == 200
+    assert page.status_code == 422
     assert page.context["form"].errors
     assert "error" in page.content.decode()
     assert not CashFlow.objects.exists()

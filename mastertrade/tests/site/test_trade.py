@@ -330,7 +330,7 @@ def test_of_what_is_not_open_nothing_is_asked_or_changed(
     given = {"quantity": "1", "entry_price": "1", "exit_price": "1"}
     with nothing_changes():
         answer = mine.post(address(trade, what), given)
-    assert answer.status_code == 200
+    assert answer.status_code == 422
     assert answer.context["form"].errors
 
 

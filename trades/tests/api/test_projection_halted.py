@@ -262,6 +262,8 @@ def test_the_stop_is_the_floor_in_force_now_not_one_below_the_goals_start():
         return project_goal(found.edge, policy, **asked).probability
 
     # The floor is far too near to rise, so it is nearly one that stands.
-    assert found.probability == pytest.approx(chance(round(left, 6)), abs=0.005)
+    assert found.probability == pytest.approx(
+        chance(round(left, 6)), abs=Decimal("0.005")
+    )
     below_start = chance(Decimal("0.2"))
     assert found.probability < below_start - Decimal("0.05")

@@ -309,7 +309,7 @@ def test_the_home_page_shows_the_demo_apart_and_says_what_it_is(
     client.force_login(user)
     made = make(user, timezone.now()).portfolio
     page = spaced(client.get(HOME).content.decode())  # nothing else has money
-    assert "Demo: recorded daily prices" in page
+    assert "Demo: daily prices" in page
     for words in ("3 %</span> by ", "22,500</span> USD by ", 'data-label="Entry"'):
         assert words in page
 
@@ -318,7 +318,7 @@ def test_the_home_page_shows_the_demo_apart_and_says_what_it_is(
         user=user, portfolio=main.pk, amount=Decimal(5), now=timezone.now()
     )
     own = client.get(HOME).content.decode()
-    assert "Demo: recorded daily prices" not in own
+    assert "Demo: daily prices" not in own
     assert f'href="?portfolio={made.pk}"' in own
     client.force_login(UserFactory())
     assert f"?portfolio={made.pk}" not in client.get(HOME).content.decode()
