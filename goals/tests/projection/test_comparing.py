@@ -204,6 +204,7 @@ def test_what_makes_no_sense_is_named(field, changes, paths, seed):
     assert refused.value.field == field
 
 
+@pytest.mark.slow
 def test_many_trades_are_induced_several_at_once_in_little_memory():
     """One by one, 10,000 trades take 2.6 GB and give 0.92152."""
     tracemalloc.start()

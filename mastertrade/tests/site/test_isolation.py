@@ -95,6 +95,7 @@ def test_what_is_another_s_is_answered_as_what_there_is_not(
     }
 
 
+@pytest.mark.slow
 def test_what_is_another_s_is_not_shown_where_it_is_asked_for(
     client: Client, bob: Trader
 ) -> None:
