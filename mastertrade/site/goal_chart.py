@@ -21,12 +21,14 @@ from goals.decisions.limits import (
     shows_floor,
 )
 from goals.decisions.progress import PortfolioFigures, measure_value
-from goals.enums import EntryKind, FloorIn, Measure
+from goals.enums import FloorIn, Measure
 from goals.models import FinancialGoal
 from goals.services.floors import reference_at
 from goals.services.limit_history import read_history
 from goals.services.limit_walks import walk_limits
 from mastertrade.values.money import HUNDRED, exactly
+from trades.enums import TradeStatus
+from trades.models import Trade
 
 # Of trades and decisions the newest so many are drawn.
 MOST_MARKS = 240
@@ -202,12 +204,15 @@ def read_marks(
     goal: FinancialGoal, days: Sequence[ChartDay], until: datetime
 ) -> list[tuple[int, float, float]]:
     """The newest closed trades: when, the value of the line then, what they made."""
-    closed = goal.portfolio.ledger_entries.filter(
-        kind=EntryKind.TRADE, effective_at__range=(goal.period_starts_at, until)
-    ).order_by("-effective_at", "-entry_id")
-    newest = closed.values_list("effective_at", "amount")[:MOST_MARKS]
+    closed = Trade.objects.filter(
+        portfolio=goal.portfolio,
+        status=TradeStatus.CLOSED,
+        exit_time__range=(goal.period_starts_at, until),
+    ).order_by("-exit_time", "-ledger_key")
+    newest = closed.values_list("exit_time", "profit_loss")[:MOST_MARKS]
     marks = []
     for at, made in reversed(newest):
+        assert at and made is not None  # a closed trade has both
         day = days[bisect_right(days, at, key=_at) - 1]
         marks.append((seconds(at), float(day.value), float(made)))
     return marks
