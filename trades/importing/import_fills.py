@@ -117,8 +117,7 @@ class FillImport:
         self._paired: list[tuple[Any, ...]] = []
         self._position = 0
         self._fixed: dict[str, _Span] = {}
-        rates = {**options.fx_rates, **options.fee_rates}
-        self._fee_rates = {portfolio.currency: Decimal(1), **rates}
+        self._fee_rates = {portfolio.currency: Decimal(1), **options.rates}
         self._values: dict[str, Any] = {
             "portfolio_id": portfolio.portfolio_id,
             "namespace": _namespace(fill_format, options),

@@ -63,15 +63,19 @@ FROM (
                - coalesce(exit_fees, 0) * coalesce(exit_fee_fx_rate, fee_rate)
            END AS exact_profit
     FROM (
-        SELECT r.*, CASE WHEN foreign_quote THEN r.fx_rate ELSE 1 END AS quote_rate,
+        SELECT r.*, CASE WHEN foreign_quote THEN coalesce(r.fx_rate, given_quote)
+                    ELSE 1 END AS quote_rate,
                CASE WHEN third AND (foreign_quote OR r.fee_fx_rate IS NOT NULL)
-                        THEN r.fee_fx_rate
-                    WHEN third THEN r.fx_rate
-                    WHEN fee = quote AND foreign_quote THEN r.fx_rate
+                        THEN coalesce(r.fee_fx_rate, given_fee)
+                    WHEN third THEN coalesce(r.fx_rate, given_fee)
+                    WHEN fee = quote AND foreign_quote
+                        THEN coalesce(r.fx_rate, given_quote)
                     ELSE 1 END AS fee_rate,
                coalesce(r.entry_notional, r.quantity * r.entry_price) AS cost
         FROM (
             SELECT s.*, coalesce(s.strategy_id, %(strategy_id)s) AS strategy,
+                   (%(rates)s::jsonb ->> s.quote_currency)::numeric AS given_quote,
+                   (%(rates)s::jsonb ->> s.fee_currency)::numeric AS given_fee,
                    coalesce(s.quote_currency, %(currency)s) AS quote,
                    coalesce(s.fee_currency, %(currency)s) AS fee,
                    coalesce(s.quote_currency, %(currency)s) <> %(currency)s
@@ -105,13 +109,13 @@ WRONG = """CASE
         THEN 'strategy_id|You have no strategy ' || strategy || '.'
     WHEN quote_rate IS NULL
         THEN 'fx_rate|is needed: units of ' || %(currency)s || ' for one ' || quote
-             || %(rate_option)s || '.'
+             || ' (fx_rates).'
     WHEN fee_rate IS NULL AND foreign_quote THEN
         'fee_fx_rate|is needed: units of ' || %(currency)s || ' for one ' || fee
-             || %(rate_option)s || '.'
+             || ' (fx_rates).'
     WHEN fee_rate IS NULL
         THEN 'fx_rate|is needed: units of ' || %(currency)s || ' for one ' || fee
-             || %(rate_option)s || '.'
+             || ' (fx_rates).'
     WHEN fee_fx_rate IS NOT NULL AND NOT third
         THEN 'fee_fx_rate|is only for fees in a third currency.'
     WHEN fx_rate <> 1 AND NOT foreign_quote AND (NOT third OR fee_fx_rate IS NOT NULL)

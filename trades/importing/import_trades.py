@@ -1,6 +1,7 @@
 """Importing trades from files: a file in one transaction, set by set."""
 
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -217,8 +218,10 @@ class _Job:
             "portfolio_id": portfolio.portfolio_id,
             "currency": portfolio.currency,
             "is_live": portfolio.is_live,
-            # What gives the rates of rows that have no column for them.
-            "rate_option": " (fx_rates)" if mapping else "",
+            # Of rows that give none.
+            "rates": json.dumps(
+                {name: str(rate) for name, rate in options.rates.items()}
+            ),
             "strategy_id": options.strategy_id,
             "fingerprint": IMPORTED,
             "now": now,

@@ -71,6 +71,11 @@ class ImportOptions:
     mapping: ColumnMapping | None = None
     known_strategies: frozenset[str] = frozenset()
 
+    @property
+    def rates(self) -> dict[str, Decimal]:
+        """Those of any time."""
+        return {**self.fx_rates, **self.fee_rates}
+
 
 def read_options(
     asked: Mapping[str, Any], fx_rates_file: BinaryIO | None = None

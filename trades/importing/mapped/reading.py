@@ -323,8 +323,7 @@ def _rate(options: ImportOptions, currency: str | None, at: datetime) -> Decimal
     """Of one of the currency in the portfolio's, as the caller gave it."""
     if currency is None:
         return None
-    rates = {**options.fx_rates, **options.fee_rates}
-    return rates.get(currency) or options.day_rates.find(currency, at)
+    return options.rates.get(currency) or options.day_rates.find(currency, at)
 
 
 @exactly

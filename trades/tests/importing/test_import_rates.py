@@ -38,7 +38,9 @@ CURRENCIES = (None, "USD", "EUR", "BNB")
 RATES = (None, Decimal(1), Decimal("1.1"))
 
 
-def bring(portfolio: Portfolio, rows: list[list[object]]) -> ImportReport:
+def bring(
+    portfolio: Portfolio, rows: list[list[object]], **rates: dict[str, Decimal]
+) -> ImportReport:
     lines = [",".join("" if v is None else str(v) for v in row) for row in rows]
     return import_trades(
         user=portfolio.user,
@@ -48,8 +50,48 @@ def bring(portfolio: Portfolio, rows: list[list[object]]) -> ImportReport:
         format_name="mastertrade-csv",
         now=NOW,
         partial=True,
-        options=ImportOptions(strategy_id=ensure_strategy(portfolio).strategy_id),
+        options=ImportOptions(
+            strategy_id=ensure_strategy(portfolio).strategy_id, **rates
+        ),
     )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("quote", "fee", "written"),
+    [
+        ("EUR", None, ["1.1", None]),
+        ("EUR", "EUR", ["1.1", None]),
+        ("EUR", "BNB", ["1.1", "300"]),
+        (None, "BNB", ["300", None]),
+        ("USD", "EUR", ["1.1", None]),
+    ],
+)
+def test_rows_without_rates_take_those_that_are_given(
+    quote: str | None, fee: str | None, written: list[str | None]
+) -> None:
+    portfolio = PortfolioFactory(currency="USD", opening_balance=Decimal(1000))
+    figures = ["X", "LONG", 1, 10, TIMES[0], 11, TIMES[1], "0.01", "0.02", 0]
+    rates = {"fx_rates": {"EUR": Decimal("1.1")}, "fee_rates": {"BNB": Decimal(300)}}
+
+    bring(portfolio, [["own", *figures, quote, fee, *written]])
+    report = bring(portfolio, [["given", *figures, quote, fee, None, None]], **rates)
+
+    assert report.refused == 0, report.refusals
+    names = ("fx_rate", "fee_fx_rate", "profit_loss")
+    own, given_rates = Trade.objects.order_by("pk").values_list(*names)
+    assert own == given_rates
+    assert given_rates[2] not in (None, 1)
+
+
+@pytest.mark.django_db
+def test_a_rate_of_the_row_goes_before_one_that_is_given() -> None:
+    portfolio = PortfolioFactory(currency="USD", opening_balance=Decimal(1000))
+    row = ["own", "X", "LONG", 1, 10, TIMES[0], 11, TIMES[1], 0, 0, 0]
+
+    bring(portfolio, [[*row, "EUR", None, "1.2", None]], fx_rates={"EUR": Decimal(2)})
+
+    assert Trade.objects.get().fx_rate == Decimal("1.2")
 
 
 @pytest.mark.django_db
@@ -61,7 +103,10 @@ def test_every_combination_of_currencies_and_rates_is_read_alike() -> None:
         for n, case in enumerate(cases)
     ]
     report = bring(portfolio, rows)
-    refused = {one.line - 2: (one.column, one.reason) for one in report.refusals}
+    refused = {
+        one.line - 2: (one.column, one.reason.replace(" (fx_rates)", ""))
+        for one in report.refusals
+    }
     for number, (quote, fee, fx_rate, fee_fx_rate) in enumerate(cases):
         rates = read_alike(quote, fee, fx_rate, fee_fx_rate)
         if isinstance(rates, InvalidInput):
