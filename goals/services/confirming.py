@@ -17,9 +17,10 @@ from goals.decisions.guards.base import RiskState
 from goals.decisions.periods import MICROSECOND, ONE_DAY
 from goals.enums import HaltCause, MarkRole, PortfolioKind
 from goals.models import LimitMark, Portfolio
+from goals.services.figures_at import FiguresAt, read_figures
 from goals.services.floors import limits_at
 from goals.services.limit_marks import keep_mark, newest_mark, read_open_pnl
-from goals.services.risk_state import FiguresAt, read_figures, read_risk_state
+from goals.services.risk_state import read_risk_state
 
 
 def breaches_of(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from goals.decisions.limits import (
     DayFigures,
@@ -30,13 +30,11 @@ from goals.enums import (
 from goals.models import LedgerDay, Portfolio
 from goals.services.day_trades import read_day_trades
 from goals.services.days import account_before, newest_days
+from goals.services.figures_at import FiguresAt
 from goals.services.limit_history import follows_peak, read_history
 from goals.services.limit_marks import read_start_pnl
 from goals.services.limit_walks import walk_day, walk_limits
 from mastertrade.values.money import ZERO
-
-if TYPE_CHECKING:  # risk_state reads floors
-    from goals.services.risk_state import FiguresAt
 
 
 class FloorsState(NamedTuple):
@@ -52,7 +50,7 @@ class FloorsState(NamedTuple):
 
 
 def read_floors(
-    figures: "FiguresAt", now: datetime, *, with_day: bool = False
+    figures: FiguresAt, now: datetime, *, with_day: bool = False
 ) -> FloorsState:
     """The floors at the time of the figures, by the limits in force then.
 
@@ -71,13 +69,13 @@ def read_floors(
     return FloorsState(floors, day, limits, reference)
 
 
-def drawdown_floors(figures: "FiguresAt", now: datetime) -> FloorFigures:
+def drawdown_floors(figures: FiguresAt, now: datetime) -> FloorFigures:
     """The floors but the day's; no statement for the present."""
     return _measure(figures, *limits_at(figures, now), None)
 
 
 def _measure(
-    figures: "FiguresAt",
+    figures: FiguresAt,
     limits: Limits,
     reference: FloorReference,
     daily: Decimal | None,
@@ -95,7 +93,7 @@ def _measure(
     )
 
 
-def read_past_limits(figures: "FiguresAt") -> tuple[Limits, FloorReference]:
+def read_past_limits(figures: FiguresAt) -> tuple[Limits, FloorReference]:
     """The limits in force then and what their floor was measured from."""
     portfolio, at = figures.portfolio, figures.at
     history = read_history(portfolio, at)
@@ -158,21 +156,20 @@ def _begin_day(value: Decimal, at: datetime) -> DayFigures:
     )
 
 
-def reference_now(figures: "FiguresAt", now: datetime, *, closed: bool) -> ReferenceNow:
+def reference_now(figures: FiguresAt, now: datetime, *, closed: bool) -> ReferenceNow:
     """As of the figures, by the live value or the closed one.
 
     Where the floor is reached, as a resume would set it: from the present value. A
     statement where there is a daily limit, once for all goals.
     """
-    found = figures.references
-    if (now, closed) not in found:
-        found[now, closed] = _read_reference(figures, now, closed=closed)
-    return found[now, closed]
+    asked = "reference", now, closed
+    if asked not in figures.kept:
+        figures.kept[asked] = _read_reference(figures, now, closed=closed)
+    found: ReferenceNow = figures.kept[asked]
+    return found
 
 
-def _read_reference(
-    figures: "FiguresAt", now: datetime, *, closed: bool
-) -> ReferenceNow:
+def _read_reference(figures: FiguresAt, now: datetime, *, closed: bool) -> ReferenceNow:
     account = figures.account
     state = read_floors(figures, now)
     limits, reference, day = state.limits, state.reference, state.day
@@ -189,7 +186,7 @@ def _read_reference(
     return ReferenceNow(limits, reference, value, day)
 
 
-def _values(figures: "FiguresAt", limits: Limits) -> tuple[Decimal, Decimal]:
+def _values(figures: FiguresAt, limits: Limits) -> tuple[Decimal, Decimal]:
     """By closed trades, and live where marks are known."""
     if limits.floor_in is FloorIn.UNITS:
         return figures.account.unit_value, figures.live_unit_value
@@ -200,13 +197,16 @@ def _values(figures: "FiguresAt", limits: Limits) -> tuple[Decimal, Decimal]:
     return closed, live
 
 
-def limits_at(figures: "FiguresAt", now: datetime) -> tuple[Limits, FloorReference]:
+def limits_at(figures: FiguresAt, now: datetime) -> tuple[Limits, FloorReference]:
     """The limits in force at the time of the figures, and what they measure from."""
     portfolio, at = figures.portfolio, figures.at
     if at >= now and portfolio.unit_run == figures.account.run:
         limits = portfolio.limits
         return limits, reference_at(portfolio, at, limits)
-    return figures.past_limits
+    if "limits" not in figures.kept:
+        figures.kept["limits"] = read_past_limits(figures)
+    found: tuple[Limits, FloorReference] = figures.kept["limits"]
+    return found
 
 
 def is_at_floor(portfolio: Portfolio, now: datetime) -> bool:
@@ -275,7 +275,7 @@ def apply_reference(portfolio: Portfolio, reference: FloorReference) -> None:
 
 
 def _read_day(
-    figures: "FiguresAt", limits: Limits, now: datetime, *, counted: bool
+    figures: FiguresAt, limits: Limits, now: datetime, *, counted: bool
 ) -> DayFigures | None:
     """The trading day so far; None where its figures must be there and are not."""
     portfolio, at = figures.portfolio, figures.at
@@ -298,7 +298,7 @@ def _read_day(
 
 
 def _figure_day(
-    figures: "FiguresAt", limits: Limits, now: datetime, rows: Sequence[LedgerDay]
+    figures: FiguresAt, limits: Limits, now: datetime, rows: Sequence[LedgerDay]
 ) -> DayFigures | None:
     """The same without its trades; `rows` are the `newest_days`."""
     portfolio, at = figures.portfolio, figures.at
@@ -317,7 +317,7 @@ def _figure_day(
 
 
 def _measure_day(
-    figures: "FiguresAt",
+    figures: FiguresAt,
     limits: Limits,
     today: Sequence[LedgerDay],
     rows: Sequence[LedgerDay],
@@ -353,7 +353,7 @@ def _measure_day(
     )
 
 
-def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> Decimal:
+def _open_pnl_at_start(figures: FiguresAt, day: date, began_at: datetime) -> Decimal:
     """The unrealised profit when the day began, as far as marks are known."""
     revalued = figures.portfolio.revalued_day
     if figures.is_marked and (revalued is None or day >= revalued):

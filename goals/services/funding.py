@@ -4,7 +4,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from goals.decisions.accounting import measure_live_unit_value
 from goals.models import Portfolio
-from goals.services.risk_state import FiguresAt
+from goals.services.figures_at import FiguresAt
 from mastertrade.values.exceptions import (
     DomainError,
     PortfolioRuined,

@@ -25,9 +25,10 @@ from goals.services.confirming import (
     settle_waiting,
 )
 from goals.services.failing import follow_failures
+from goals.services.figures_at import FiguresAt, read_figures
 from goals.services.floors import is_at_floor, looks_at_day
 from goals.services.ledger import GoalMove
-from goals.services.risk_state import FiguresAt, read_figures, read_risk_state
+from goals.services.risk_state import read_risk_state
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import TradingHalted
 from mastertrade.values.in_text import instant, join, marks_of, say

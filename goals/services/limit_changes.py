@@ -29,9 +29,9 @@ from goals.decisions.limits import (
 from goals.decisions.periods import MICROSECOND
 from goals.enums import LimitCause, MarkRole
 from goals.models import LimitChange, Portfolio
+from goals.services.figures_at import FiguresAt, read_figures
 from goals.services.floors import apply_reference, reference_at
 from goals.services.limit_marks import keep_mark, read_held
-from goals.services.risk_state import FiguresAt, read_figures
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.in_text import exact_money, say
 from mastertrade.values.jsonable import to_plain

@@ -23,6 +23,7 @@ from goals.enums import (
 from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio, User
 from goals.models.users import MAIN_PORTFOLIO
 from goals.services.booking import book_entry
+from goals.services.figures_at import read_figures
 from goals.services.floors import apply_reference, reference_at
 from goals.services.halts import enforce_limits
 from goals.services.ledger import Flow
@@ -42,7 +43,6 @@ from goals.services.portfolio_settings import (
     wrong_in_portfolio,
     wrong_renaming,
 )
-from goals.services.risk_state import read_figures
 from mastertrade.db.raw_sql import columns_of, load
 from mastertrade.db.transactions import atomic
 from mastertrade.values import in_text

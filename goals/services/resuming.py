@@ -9,6 +9,7 @@ from goals.decisions.periods import MICROSECOND
 from goals.enums import DrawdownMode, HaltCause, LimitCause, MarkRole
 from goals.models import Portfolio, TradingHalt, User
 from goals.services.alerting import alert_halts, alert_resumed
+from goals.services.figures_at import read_figures
 from goals.services.halts import enforce_limits, follow_halts, write_halt
 from goals.services.limit_changes import (
     REFERENCE,
@@ -20,7 +21,7 @@ from goals.services.limit_changes import (
 )
 from goals.services.limit_marks import keep_mark
 from goals.services.portfolios import lock_portfolio
-from goals.services.risk_state import read_figures, read_risk_state
+from goals.services.risk_state import read_risk_state
 from goals.services.voids import LONGEST_REASON, require_reason
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import (

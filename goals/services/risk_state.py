@@ -3,61 +3,14 @@
 Nothing is written here.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from functools import cached_property
 
-from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.decisions.guards.base import RiskState
-from goals.decisions.limits import (
-    FloorReference,
-    Limits,
-    measure_daily_loss_pct,
-    measure_fall_pct,
-)
-from goals.decisions.progress import PortfolioFigures
+from goals.decisions.limits import measure_daily_loss_pct, measure_fall_pct
 from goals.enums import EdgeGuard, TradingState
 from goals.models import Portfolio, TradingHalt
-from goals.services.days import account_at, newest_days
-from goals.services.floors import ReferenceNow, read_floors, read_past_limits
-from mastertrade.values.money import ZERO
-
-
-@dataclass(frozen=True)
-class FiguresAt:
-    """The portfolio's figures at a time; without marks they are the realised ones."""
-
-    portfolio: Portfolio
-    at: datetime
-    account: Account
-    unrealized_pnl: Decimal
-    is_marked: bool
-
-    @cached_property
-    def portfolio_figures(self) -> PortfolioFigures:
-        """What goals are measured by at that time."""
-        account = self.account
-        live_equity = account.equity + self.unrealized_pnl
-        return PortfolioFigures(
-            account.unit_value, account.realized_pnl, live_equity, account.run
-        )
-
-    @cached_property
-    def live_unit_value(self) -> Decimal:
-        if not self.is_marked:
-            return self.account.unit_value
-        return measure_live_unit_value(self.account, self.unrealized_pnl)
-
-    @cached_property
-    def past_limits(self) -> tuple[Limits, FloorReference]:
-        """The limits in force at a past time, and what they are measured from."""
-        return read_past_limits(self)
-
-    @cached_property
-    def references(self) -> dict[tuple[datetime, bool], ReferenceNow]:
-        """What `reference_now` found, by its arguments."""
-        return {}
+from goals.services.figures_at import FiguresAt
+from goals.services.floors import read_floors
 
 
 def read_risk_state(figures: FiguresAt, now: datetime) -> RiskState:
@@ -104,16 +57,3 @@ def find_halt(portfolio: Portfolio, at: datetime) -> TradingHalt | None:
     if portfolio.last_halted_at is None:
         return None
     return TradingHalt.objects.in_force(at).filter(portfolio=portfolio).first()
-
-
-def read_figures(portfolio: Portfolio, at: datetime) -> FiguresAt:
-    """No entry and no mark later than `at` is in them."""
-    newest, marked = portfolio.last_entry_at, portfolio.marked_at
-    if newest is not None and newest > at:
-        days = newest_days(portfolio, at)
-        account = account_at(portfolio, at, days)
-        return FiguresAt(portfolio, at, account, ZERO, is_marked=False)
-    if marked is not None and marked > at:
-        return FiguresAt(portfolio, at, portfolio.account, ZERO, is_marked=False)
-    unrealized = portfolio.unrealized_pnl
-    return FiguresAt(portfolio, at, portfolio.account, unrealized, is_marked=True)

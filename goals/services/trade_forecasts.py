@@ -37,9 +37,9 @@ from goals.projection.policy_tables import (
 )
 from goals.projection.trade_sample import TradeSample
 from goals.projection.trades_left import TradesLeft
+from goals.services.figures_at import FiguresAt
 from goals.services.floors import reference_now
 from goals.services.policy_tables import find_table
-from goals.services.risk_state import FiguresAt
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.jsonable import to_plain
 from mastertrade.values.money import EXACT, RATIO, exactly, round_to

@@ -22,9 +22,9 @@ from django.db.models import (
 from goals.decisions.breaches import CONFIRMED_AFTER
 from goals.enums import HaltCause, TradingState
 from goals.models import Portfolio, TradingHalt
+from goals.services.figures_at import read_figures
 from goals.services.floors import drawdown_floors
 from goals.services.limit_changes import effective_at
-from goals.services.risk_state import read_figures
 
 
 @dataclass(frozen=True, slots=True)

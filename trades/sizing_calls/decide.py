@@ -18,8 +18,8 @@ from goals.decisions.size_request import (
 from goals.decisions.sizing import decide_size
 from goals.models import GoalAdjustmentLog, User
 from goals.services.decision_log import SizingCall, find_known_decision, log_decision
+from goals.services.figures_at import read_figures
 from goals.services.portfolios import lock_portfolio, lock_portfolio_of_goal
-from goals.services.risk_state import read_figures
 from goals.services.trade_forecasts import read_goal_states
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput

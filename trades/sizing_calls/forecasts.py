@@ -20,9 +20,10 @@ from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import DeadlineInputs, make_inputs, solve
 from goals.projection.trade_sample import TradeSample
 from goals.services.failing import describe_failure
+from goals.services.figures_at import FiguresAt, read_figures
 from goals.services.funding import find_lack_of_money
 from goals.services.policy_tables import find_solved
-from goals.services.risk_state import FiguresAt, find_halt, read_figures
+from goals.services.risk_state import find_halt
 from goals.services.trade_forecasts import (
     TradeForecast,
     barrier_of,

@@ -24,10 +24,10 @@ from goals.enums import GoalStatus
 from goals.models import FinancialGoal, Portfolio, User
 from goals.services.decision_log import SizingCall
 from goals.services.failing import describe_failure
+from goals.services.figures_at import FiguresAt, read_figures
 from goals.services.floors import limits_at
 from goals.services.funding import find_lack_of_money
 from goals.services.halts import halt_and_read_risk_state
-from goals.services.risk_state import FiguresAt, read_figures
 from goals.services.trade_forecasts import (
     MOST_WORKED_OUT,
     TradeForecast,

@@ -22,9 +22,10 @@ from goals.decisions.size_warnings import CURRENT_MARKS_MINUTES
 from goals.decisions.sizing import SizingDecision, decide_size
 from goals.models import GoalAdjustmentLog, Portfolio, TradingHalt, User
 from goals.services.decision_log import SizingCall
+from goals.services.figures_at import FiguresAt, read_figures
 from goals.services.floors import FloorsState, read_floors
 from goals.services.limit_changes import effective_at
-from goals.services.risk_state import FiguresAt, read_figures, read_risk_state
+from goals.services.risk_state import read_risk_state
 from goals.services.trading_state import Waiting, find_waiting
 from mastertrade.db.transactions import snapshot
 from mastertrade.values.exceptions import DomainError, NoActiveStrategy, NotFound

@@ -7,8 +7,8 @@ from datetime import datetime
 from goals.decisions.arbitration import rank
 from goals.decisions.trade_record import GrowthRecord
 from goals.models import FinancialGoal, Portfolio
+from goals.services.figures_at import read_figures
 from goals.services.limit_changes import effective_at
-from goals.services.risk_state import read_figures
 from goals.services.trade_forecasts import read_goal_states
 from mastertrade.db.transactions import snapshot
 from mastertrade.values.exceptions import NoActiveStrategy

@@ -11,8 +11,9 @@ from goals.models import FinancialGoal, Portfolio, TradingHalt
 from goals.projection.forecast import why_unreachable
 from goals.projection.goal_projection import Chances, measure_chances
 from goals.services.alerting import Occasion, alert_goals, standing
+from goals.services.figures_at import FiguresAt, read_figures
 from goals.services.goals import PROJECTED_BY
-from goals.services.risk_state import FiguresAt, find_halt, read_figures
+from goals.services.risk_state import find_halt
 from goals.services.trade_forecasts import TradeForecast
 from mastertrade.db.transactions import atomic
 from trades.sizing_calls.forecasts import compose, policy_of

@@ -33,9 +33,9 @@ from goals.projection.goal_projection import (
     measure_chances,
 )
 from goals.projection.trade_sample import TradeSample
+from goals.services.figures_at import FiguresAt, read_figures
 from goals.services.floors import ReferenceNow, reference_now
 from goals.services.funding import find_lack_of_money
-from goals.services.risk_state import FiguresAt, read_figures
 from goals.services.trade_forecasts import (
     days_until,
     dispersion_in,

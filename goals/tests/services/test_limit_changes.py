@@ -10,9 +10,9 @@ from goals.decisions.floor_reference import GivenReference
 from goals.decisions.limits import Limits, measure_floor
 from goals.enums import DrawdownMode, DrawdownOf, FloorIn
 from goals.models import LimitChange, Portfolio
+from goals.services.figures_at import read_figures
 from goals.services.floors import read_floors
 from goals.services.portfolios import record_cash_flow, update_portfolio
-from goals.services.risk_state import read_figures
 from goals.tests.factories import START, PortfolioFactory, UserFactory
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.jsonable import from_plain

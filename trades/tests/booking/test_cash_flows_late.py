@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from goals.models import CarriedProfit, CashFlow, Portfolio, TradingHalt
+from goals.services.figures_at import read_figures
 from goals.services.resuming import resume_trading
-from goals.services.risk_state import read_figures, read_risk_state
+from goals.services.risk_state import read_risk_state
 from goals.services.voids import void_cash_flow
 from goals.tests.factories import PortfolioFactory
 from mastertrade.values.exceptions import InvalidInput

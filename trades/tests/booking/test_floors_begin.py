@@ -9,10 +9,10 @@ import pytest
 from goals.decisions.floor_reference import GivenReference
 from goals.enums import GoalStatus, TradingState
 from goals.models import FinancialGoal, Portfolio, TradingHalt
+from goals.services.figures_at import read_figures
 from goals.services.floors import FloorsState, read_floors
 from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.resuming import resume_trading
-from goals.services.risk_state import read_figures
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.values.exceptions import InvalidInput
 from tests.examples import crossed

@@ -8,10 +8,10 @@ import pytest
 
 from goals.enums import TradingState
 from goals.models import LimitChange, Portfolio, TradingHalt
+from goals.services.figures_at import read_figures
 from goals.services.floors import FloorsState, read_floors
 from goals.services.portfolios import update_portfolio
 from goals.services.resuming import resume_trading
-from goals.services.risk_state import read_figures
 from goals.tests.factories import PortfolioFactory
 from tests.http import count_statements
 from trades.booking.cash_flows import record_valued_cash_flow

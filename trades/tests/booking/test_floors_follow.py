@@ -12,10 +12,10 @@ from django.db import connection
 from goals.enums import DrawdownMode, FloorIn, MarkRole
 from goals.models import LedgerDay, LimitMark, Portfolio
 from goals.services import days, limit_walks
+from goals.services.figures_at import read_figures
 from goals.services.floors import FloorsState, read_floors
 from goals.services.portfolios import record_cash_flow
 from goals.services.resuming import halt_trading, resume_trading
-from goals.services.risk_state import read_figures
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from tests.examples import crossed
 from tests.http import count_statements

@@ -11,10 +11,10 @@ from django.test.utils import CaptureQueriesContext
 
 from goals.enums import GoalStatus
 from goals.models import LimitMark, Portfolio
+from goals.services.figures_at import read_figures
 from goals.services.floors import read_floors
 from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.rebuilding import rebuild_ledger
-from goals.services.risk_state import read_figures
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from tests.examples import crossed
 from tests.http import without_alerts

@@ -8,9 +8,9 @@ import pytest
 
 from goals.enums import DrawdownMode, FloorIn, LimitCause, MarkRole
 from goals.models import LimitChange, LimitMark, Portfolio
+from goals.services.figures_at import read_figures
 from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.resuming import resume_trading
-from goals.services.risk_state import read_figures
 from goals.tests.factories import PortfolioFactory
 from tests.examples import crossed
 from trades.booking.close import close_trade

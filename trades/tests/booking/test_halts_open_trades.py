@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from goals.models import Portfolio, TradingHalt
+from goals.services.figures_at import read_figures
 from goals.services.floors import read_floors
 from goals.services.resuming import halt_trading, resume_trading
-from goals.services.risk_state import read_figures
 from goals.tests.factories import PortfolioFactory
 from tests.examples import crossed
 from trades.booking.close import close_trade

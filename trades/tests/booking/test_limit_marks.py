@@ -9,11 +9,11 @@ from django.db import IntegrityError, transaction
 
 from goals.enums import GoalStatus, HaltCause, MarkRole
 from goals.models import LimitMark, Portfolio, TradingHalt
+from goals.services.figures_at import read_figures
 from goals.services.floors import read_floors
 from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.rebuilding import rebuild_ledger
 from goals.services.resuming import halt_trading, resume_trading
-from goals.services.risk_state import read_figures
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from tests.examples import crossed
 from trades.booking.add import add_to_trade

@@ -32,10 +32,10 @@ from goals.models import (
     TradeEntry,
     TradingHalt,
 )
+from goals.services.figures_at import read_figures
 from goals.services.floors import read_floors
 from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.resuming import resume_trading
-from goals.services.risk_state import read_figures
 from goals.tests.factories import PortfolioFactory
 from mastertrade.values.exceptions import InsufficientEquity, TradingNotHalted
 from mastertrade.values.jsonable import from_plain

@@ -13,8 +13,8 @@ import pytest
 from goals.enums import DrawdownMode, GoalStatus, HaltCause
 from goals.models import FinancialGoal, Portfolio, TradingHalt
 from goals.services.challenges import create_challenge
+from goals.services.figures_at import read_figures
 from goals.services.floors import read_floors
-from goals.services.risk_state import read_figures
 from goals.tests.factories import PortfolioFactory, UserFactory
 from trades.booking.mark import Mark, mark_positions
 from trades.tests.factories import TradeFactory, book_profit

@@ -8,7 +8,7 @@ import pytest
 from goals.decisions.size_request import SizeRequest
 from goals.models import Portfolio
 from goals.services.decision_log import SizingCall
-from goals.services.risk_state import read_figures
+from goals.services.figures_at import read_figures
 from goals.tests.factories import PortfolioFactory
 from trades.booking.close import close_trade
 from trades.booking.void import void_trade

@@ -12,8 +12,8 @@ from goals.decisions.limits import Limits
 from goals.decisions.size_request import SizeRequest
 from goals.models import GoalAdjustmentLog, Portfolio
 from goals.services.decision_log import SizingCall, decide_again
+from goals.services.figures_at import read_figures
 from goals.services.portfolios import update_portfolio
-from goals.services.risk_state import read_figures
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade.values.jsonable import from_plain
 from tests.http import (
