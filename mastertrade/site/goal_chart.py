@@ -212,7 +212,8 @@ def read_marks(
     newest = closed.values_list("exit_time", "profit_loss")[:MOST_MARKS]
     marks = []
     for at, made in reversed(newest):
-        assert at and made is not None  # a closed trade has both
+        assert at is not None  # a closed trade has both
+        assert made is not None
         day = days[bisect_right(days, at, key=_at) - 1]
         marks.append((seconds(at), float(day.value), float(made)))
     return marks
