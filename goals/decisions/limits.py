@@ -42,6 +42,9 @@ from mastertrade.values.money import (
     round_to,
 )
 
+# Where nothing may be left of a value, this share of it stands for that.
+LEAST_LEFT = Decimal("1e-6")
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -428,13 +431,14 @@ def measure_opening(limits: Limits, day: DayFigures, start: Decimal) -> Decimal 
 
     Where nothing flowed it is what the day's loss is measured from.
     """
-    floor = measure_daily_floor(limits, day, start)
-    if floor is None or limits.daily_loss_limit_pct is None:
+    pct = limits.daily_loss_limit_pct
+    if pct is None or measure_daily_floor(limits, day, start) is None:
         return None
-    share = limits.daily_loss_limit_pct / HUNDRED
-    if limits.daily_loss_of is DailyLossOf.START:
-        return floor + share * start
-    return floor / (1 - share) if share < 1 else daily_anchor(limits, day)
+    left = ONE
+    if limits.daily_loss_of is DailyLossOf.DAY_START:
+        left = max(ONE - pct / HUNDRED, LEAST_LEFT)
+    # (anchor + flowed / left) * left = anchor * left + flowed
+    return daily_anchor(limits, day) + day.flowed / left
 
 
 @exactly

@@ -9,13 +9,13 @@ from math import ceil, exp
 
 import numpy as np
 
+from goals.decisions.limits import LEAST_LEFT
 from goals.projection.challenge_reach import within_reach
 from goals.projection.challenge_rules import ChallengeRules, Question
 from goals.projection.outcomes import Outcomes
 from goals.projection.types import Numbers
 
-# A loss of 99.9999 % stands for that of everything.
-DEEPEST_STOP = 1 - 1e-6
+DEEPEST_STOP = 1 - float(LEAST_LEFT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

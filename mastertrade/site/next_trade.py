@@ -26,6 +26,7 @@ from mastertrade.values.exceptions import (
     PortfolioRuined,
     PortfolioUnfunded,
 )
+from mastertrade.values.in_text import cased
 from mastertrade.values.money import MONEY, PERCENT, PRICE
 from strategies.decisions.selection import Selection
 from strategies.enums import StrategyStatus
@@ -130,7 +131,8 @@ class NextTradeForm(forms.Form):
         except InvalidInput as wrong:
             for one in (wrong, *wrong.also):
                 name = one.field if one.field in self.fields else None
-                self.add_error(name, show(one.detail, self.now, labels=self.labels))
+                said = show(cased(one.detail), self.now, labels=self.labels)
+                self.add_error(name, said)
         except DomainError as refusal:
             self.refusal = refuse(refusal, self.portfolio, self.now)
         return None

@@ -75,7 +75,16 @@ class PasswordForm(RevokesTokens, PasswordChangeForm):
         return old
 
 
-class PasswordView(PasswordChangeView):
+class RefusesForms:
+    """A view of Django's that answers a refused form as the other pages do."""
+
+    def form_invalid(self, form: forms.Form) -> HttpResponse:
+        answer: HttpResponse = super().form_invalid(form)  # type: ignore[misc]
+        answer.status_code = 422
+        return answer
+
+
+class PasswordView(RefusesForms, PasswordChangeView):
     form_class = PasswordForm
     template_name = "site/settings/password.html"
     success_url = reverse_lazy("site:account")
@@ -94,7 +103,7 @@ class PasswordView(PasswordChangeView):
         return answer
 
 
-class ResetView(PasswordResetView):
+class ResetView(RefusesForms, PasswordResetView):
     """One answer, whether or not anybody has the address."""
 
     form_class = ResetForm
@@ -125,7 +134,7 @@ class NewPasswordForm(RevokesTokens, SetPasswordForm):  # type: ignore[type-arg]
             super().__init__(user, *args, **kwargs)
 
 
-class ResetConfirmView(PasswordResetConfirmView):
+class ResetConfirmView(RefusesForms, PasswordResetConfirmView):
     """Django moves the link's token into the session, out of the address."""
 
     form_class = NewPasswordForm

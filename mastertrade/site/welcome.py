@@ -30,6 +30,7 @@ from mastertrade.site.goal_lines import title_of
 from mastertrade.site.goals import show_forecast
 from mastertrade.site.import_choices import said_of
 from mastertrade.site.shell import page
+from mastertrade.site.sign_in import RefusesForms
 from mastertrade.site.snippets import make_snippets
 from mastertrade.site.welcome_forms import (
     ChallengeForm,
@@ -52,7 +53,7 @@ NO_TOKEN = "YOUR-TOKEN"
 SHOWN_REFUSALS = 10
 
 
-class SignInView(LoginView):
+class SignInView(RefusesForms, LoginView):
     """Who has nothing yet begins with the first steps, unless asking for a page."""
 
     template_name = "site/login.html"

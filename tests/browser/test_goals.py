@@ -1,8 +1,10 @@
 """The page and the form of a goal in a real browser."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
@@ -25,6 +27,16 @@ INKED = """canvas => {
   for (let at = 3; at < data.length; at += 4) if (data[at]) inked += 1;
   return inked / (data.length / 4);
 }"""
+
+# What is written on canvases, in order.
+KEEPS_WORDS = """
+  window.words = [];
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {
+    words.push(text);
+    return write.call(this, text, ...at);
+  };
+"""
 
 
 @pytest.fixture
@@ -87,6 +99,33 @@ def test_the_page_of_a_goal_draws_its_chart_and_answers_what_if(
     assert goal.portfolio.hard_drawdown_pct == 18
     settle(page)
     assert complaints == []
+
+
+def test_each_day_of_a_chart_is_named_once_in_the_user_s_zone(
+    page: Page, goal: FinancialGoal
+) -> None:
+    user = goal.portfolio.user
+    user.time_zone = "Europe/Vienna"
+    user.save()
+    zone = ZoneInfo(user.time_zone)
+    begins, ends = (datetime(2026, 3, day, tzinfo=zone).timestamp() for day in (28, 30))
+    none: dict[str, list[Any]] = {
+        name: [] for name in ("pace", "hard", "soft", "marks", "factors")
+    }
+    chart = {"measure": "%", "currency": "USD", "begins": begins, "ends": ends}
+    chart |= {"start": 0, "target": 5, "line": [[begins, 0]], "live": None, "now": None}
+    page.add_init_script(KEEPS_WORDS)
+    page.route("**/chart/", lambda route: route.fulfill(json={**chart, **none}))
+    sign_in(page, "ada")
+    page.wait_for_url("**/")
+    page.goto(f"/goals/{goal.pk}/")
+    expect(page.locator(".goal-chart canvas")).to_be_visible()
+    settle(page)
+
+    words = page.evaluate("words")
+    drawn = words.count("Target +5 %")
+    of_time = [one for one in words if re.search(r" Mar|:", one)]
+    assert of_time == ["28 Mar", "29 Mar"] * drawn
 
 
 def test_a_goal_is_made_with_its_pace_and_chance_before_saving(

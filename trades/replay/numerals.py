@@ -7,7 +7,7 @@ from enum import StrEnum
 
 # Spellings of "no value".
 NULLS = frozenset({"", "null", "nan", "none", "nil", "na", "n/a", "#n/a", "-"})
-NUMBER = re.compile(r"[+-]?(?=[.,]?\d)[\d.,]+(?:[eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?(?=[.,]?\d)[\d.,]+(?:[eE][+-]?\d+)?", re.ASCII)
 # Only a decimal comma is written so; only a decimal point next to commas is.
 COMMA_ONLY = re.compile(
     r"[+-]?(?:\d+,(?!\d{3}$)\d*|0*,\d+|0\d*,\d+|\d{4,},\d+|\d{1,3}(?:\.\d{3})+,\d+)"
@@ -16,6 +16,8 @@ POINT_ONLY = re.compile(
     r"[+-]?(?:\d+\.(?!\d{3}$)\d*|0*\.\d+|0\d*\.\d+|\d{4,}\.\d+"
     r"|\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,})"
 )
+# What Python, too, reads in figures: other digits than 0 to 9, and what parts them.
+OTHERS = re.compile(r"_|[^\D0-9]")
 WITH_POINT = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
 WITH_COMMA = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)?(?:,\d*)?(?:[eE][+-]?\d+)?")
 
@@ -76,7 +78,7 @@ def is_number(text: str) -> bool:
 
 def parse_number(text: str, mark: DecimalMark) -> Decimal:
     """Read a number. Raises `decimal.InvalidOperation` when it is none."""
-    if "_" in text:
+    if OTHERS.search(text):
         return Decimal("")
     if mark is DecimalMark.COMMA:
         if not WITH_COMMA.fullmatch(text):

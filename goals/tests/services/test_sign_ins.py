@@ -69,7 +69,7 @@ def ask_for_token(name: str, password: str, address: str = HOME) -> Any:
 DOORS = pytest.mark.parametrize(
     ("knock", "refused", "let_in"),
     [
-        pytest.param(sign_in("/login/"), 200, 302, id="site"),
+        pytest.param(sign_in("/login/"), 422, 302, id="site"),
         pytest.param(sign_in("/admin/login/"), 200, 302, id="admin"),
         pytest.param(ask_for_token, 401, 201, id="token"),
     ],

@@ -16,7 +16,7 @@ from goals.models import User
 from goals.services.accounts import PREFERENCES, end_sessions, update_account
 from goals.services.portfolio_settings import time_zones
 from mastertrade.site import figures
-from mastertrade.site.forms import compare_with_page
+from mastertrade.site.forms import TellsWrong, compare_with_page
 from mastertrade.site.shell import page
 from mastertrade.site.sign_in import require_password
 from mastertrade.values.exceptions import InvalidInput
@@ -34,7 +34,7 @@ def _examples() -> list[tuple[str, str]]:
     return shown
 
 
-class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
+class AccountForm(TellsWrong, forms.ModelForm):  # type: ignore[type-arg]
     password = forms.CharField(
         required=False,
         strip=False,
@@ -95,7 +95,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             update_account(user=self.instance, **changes)
         except InvalidInput as error:
-            self.add_error(error.field, error.detail)
+            self.tell(error)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

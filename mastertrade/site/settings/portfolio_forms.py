@@ -15,7 +15,7 @@ from goals.services.challenges import create_challenge
 from goals.services.limit_changes import floor_in_money
 from goals.services.portfolio_settings import FROZEN_ONCE_USED, find_wrong_settings
 from goals.services.portfolios import create_portfolio, is_used, update_portfolio
-from mastertrade.site.forms import REFERENCE, decimal_field
+from mastertrade.site.forms import REFERENCE, TellsWrong, decimal_field
 from mastertrade.site.limit_words import CHOICES, WORDS
 from mastertrade.site.service_forms import ServiceForm, floor_field
 from mastertrade.values import in_text
@@ -164,7 +164,7 @@ class PortfolioForm(ServiceForm[Portfolio]):
         return update_portfolio(portfolio_id=self.instance.pk, **call, **fields)
 
 
-class ChallengeForm(forms.Form):
+class ChallengeForm(TellsWrong, forms.Form):
     """A firm's challenge: a portfolio with its limits, and the goal of a phase."""
 
     name = forms.CharField(max_length=100, label="Name")
@@ -189,8 +189,5 @@ class ChallengeForm(forms.Form):
         try:
             return create_challenge(preset=self.key, **call, **self.cleaned_data)
         except InvalidInput as error:
-            for one in (error, *error.also):
-                self.add_error(
-                    one.field if one.field in self.fields else None, one.detail
-                )
+            self.tell(error)
             return None

@@ -16,6 +16,7 @@ from goals.enums import PortfolioKind
 from goals.models import Portfolio, User
 from mastertrade.db.transactions import atomic
 from mastertrade.site.addresses import full_address
+from mastertrade.site.forms import TellsWrong
 from mastertrade.site.record import BY_HAND
 from mastertrade.site.shell import page
 from mastertrade.site.wording import name_strategies
@@ -29,7 +30,7 @@ from trades.models.webhooks import BOT_PATTERN
 MOST_CHOICES = 500
 
 
-class WebhookForm(forms.Form):
+class WebhookForm(TellsWrong, forms.Form):
     bot = forms.RegexField(
         BOT_PATTERN,
         label="Name of the bot",
@@ -109,7 +110,8 @@ def webhooks(request: HttpRequest) -> HttpResponse:
             )
         except InvalidInput as error:
             is_new = error.field == "strategy_id" and form.cleaned_data["new_strategy"]
-            form.add_error("new_strategy" if is_new else error.field, error.detail)
+            field = "new_strategy" if is_new else error.field
+            form.tell(InvalidInput(field, error.detail))
         else:
             path = reverse("freqtrade-webhook", args=[token])
             address = full_address(request, path)

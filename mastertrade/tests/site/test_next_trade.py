@@ -133,10 +133,10 @@ def test_a_guard_that_bound_says_so(client: Client, portfolio: Portfolio) -> Non
         ({"price": ""}, "This field is required."),
         (
             {"stop_price": ""},
-            "is missing: “Risk of equity” is what is lost at it.",
+            "Is missing: “Risk of equity” is what is lost at it.",
         ),
-        ({"side": "SHORT"}, "is SHORT, but a “Stop” below the price is that of a LONG"),
-        ({"size_by": "size"}, "is missing"),
+        ({"side": "SHORT"}, "Is SHORT, but a “Stop” below the price is that of a LONG"),
+        ({"size_by": "size"}, "Is missing"),
         ({"risk_pct": "1e400"}, "Must have at most 14 digits."),
     ],
     ids=str,

@@ -75,6 +75,17 @@ def test_signing_in_leads_to_pages_of_this_site_alone(
     assert sign_in(client, following) == leads
 
 
+@pytest.mark.parametrize("door", ["login", "reset", "password"])
+def test_a_refused_form_is_answered_as_on_other_pages(
+    client: Client, ada: User, door: str
+) -> None:
+    if door == "password":
+        client.force_login(ada)
+    answer = client.post(reverse(f"site:{door}"), {"username": "ada", "password": "x"})
+    assert answer.status_code == 422
+    assert answer.context["form"].errors
+
+
 def test_signing_in_begins_a_new_session(client: Client, ada: User) -> None:
     session = client.session
     session["seen"] = True
@@ -195,6 +206,7 @@ def test_a_weak_new_password_is_refused(
     send_reset("ada@example.com", ROOT)
     form = client.get(link_in_mail())["Location"]
     answer = client.post(form, {"new_password1": "123", "new_password2": "123"})
+    assert answer.status_code == 422
     assert "too short" in answer.content.decode()
     assert User.objects.get(pk=ada.pk).check_password(PASSWORD)
 

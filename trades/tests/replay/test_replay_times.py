@@ -147,6 +147,8 @@ def test_a_number_is_read_with_its_mark(text: str, mark: DecimalMark, number: st
     [
         ("1,23.5", DecimalMark.POINT),
         ("1_0", DecimalMark.POINT),
+        ("1٢.5", DecimalMark.POINT),
+        ("1٢,5", DecimalMark.COMMA),
         ("1.5", DecimalMark.COMMA),
         ("1,5,5", DecimalMark.COMMA),
         ("", DecimalMark.COMMA),

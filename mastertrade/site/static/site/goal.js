@@ -58,12 +58,15 @@
     return beside && of(beside).year !== its.year ? `${words} ${its.year}` : words;
   }
 
-  // The year where it is another than before, the hour where a day is all. The midnight
-  // at which the last day ends is no day of the goal.
+  // A day once, its year where that is another than before, the hour where a day, of 23
+  // to 25 hours, is all. The midnight at which the last day ends is no day of the goal.
   function onDay(at, before, of) {
-    const day = new Date(at * 1000);
-    if (of.ends - of.begins < 172_800) return clock.format(day);
-    return at >= of.ends ? "" : dayOf(day, before === undefined ? new Date() : new Date(before * 1000));
+    const day = new Date(at * 1000), past = new Date(before * 1000);
+    if (of.ends - of.begins < 129_600) return clock.format(day);
+    if (at >= of.ends) return "";
+    if (before === undefined) return dayOf(day, new Date());
+    const words = dayOf(day, past);
+    return words === dayOf(past) ? "" : words;
   }
 
   function table(points, places) {

@@ -370,6 +370,9 @@ def test_a_challenge_is_made_from_a_preset(client: Client) -> None:
     body = {"name": "ftmo", "phase": "2", "opening_balance": "50000"}
     assert client.post(address, {**body, "phase": "3"}).status_code == 422
     assert client.post(address, {**body, "name": "main"}).status_code == 422
+    refused = client.post(address, {**body, "opening_balance": "-5"})
+    errors = refused.context["form"].errors
+    assert errors == {"opening_balance": ["Must not be negative."]}
     client.post(address, body)
     made = Portfolio.objects.get(user=user, name="ftmo")
     assert (made.equity, made.drawdown_mode, made.on_breach) == (

@@ -115,6 +115,9 @@ def test_without_a_strategy_one_is_made_by_its_name(client: Client) -> None:
     body = {"bot": "bot-1", "portfolio": portfolio.pk}
     refused = client.post(WEBHOOKS, body)
     assert list(refused.context["form"].errors) == ["new_strategy"]
+    refused = client.post(WEBHOOKS, {**body, "new_strategy": "a b"})
+    (words,) = refused.context["form"].errors["new_strategy"]
+    assert words.startswith("Must be letters, digits")
     answer = client.post(WEBHOOKS, {**body, "new_strategy": "Breakouts"})
     assert SECRET.search(answer.content.decode())
     assert WebhookToken.objects.get().strategy_id == "Breakouts"
