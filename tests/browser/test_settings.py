@@ -60,7 +60,6 @@ def test_every_page_fits_reads_and_is_within_the_policy(
     ]:
         page.set_viewport_size(size)
         page.goto(address)
-        page.wait_for_load_state("networkidle")
         if page.evaluate(WIDER_THAN_THE_SCREEN):
             wrong.append((address, size["width"], "too wide"))
         wrong += [(address, size["width"], one) for one in serious_violations(page)]
