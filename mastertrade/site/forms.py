@@ -41,6 +41,11 @@ WRONG_NUMBER = {
 NO_WHOLE_NUMBER = "Must be a whole number, such as 5."
 
 
+def read_by(read: Callable[[Any, Any], Any], field: forms.Field) -> None:
+    """Have the field take what is typed in it as `read` does."""
+    setattr(field, "to_python", partial(read, field))  # noqa: B010
+
+
 def read_number(field: forms.IntegerField, value: Any) -> Any:
     """In plain digits, as the API reads it."""
     if isinstance(value, str) and value.strip() and not is_plain_number(value):
@@ -95,7 +100,7 @@ def decimal_field(
         error_messages=WRONG_NUMBER,
         **more,
     )
-    setattr(field, "to_python", partial(read_number, field))  # noqa: B010
+    read_by(read_number, field)
     return field
 
 

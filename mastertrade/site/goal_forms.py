@@ -21,7 +21,7 @@ from goals.services.funding import find_lack_of_money
 from goals.services.goals import create_goal, update_goal
 from goals.services.trade_forecasts import goal_path_of
 from mastertrade.site import figures
-from mastertrade.site.forms import WRONG_NUMBER, decimal_field
+from mastertrade.site.forms import decimal_field
 from mastertrade.site.service_forms import ServiceForm
 from mastertrade.values.money import PERCENT, exactly
 from trades.sizing_calls.what_if import Change, WhatIf, ask_what_if
@@ -106,8 +106,6 @@ class GoalForm(ServiceForm[FinancialGoal]):
                 field.error_messages["invalid"] = "Must be a date, such as 2026-03-31."
             elif isinstance(field, forms.IntegerField):  # decimals are such fields too
                 field.widget = forms.TextInput({"inputmode": "decimal"})
-            if isinstance(field, forms.DecimalField):
-                field.error_messages |= WRONG_NUMBER
         if "stop_penalty" in self.fields:
             self.fields["stop_penalty"].required = False
         self._explain(self.fields["target_value"], self.fields["target_date"])

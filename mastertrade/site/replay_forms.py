@@ -1,7 +1,6 @@
 """What a replay, or a comparison of the policies, is asked; the API's rules read it."""
 
 from datetime import datetime
-from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -18,6 +17,7 @@ from mastertrade.site.forms import (
     NO_WHOLE_NUMBER,
     CallForm,
     decimal_field,
+    read_by,
     read_number,
 )
 from mastertrade.site.goal_forms import AFTER, POLICIES
@@ -87,7 +87,7 @@ def whole_number(label: str, **more: Any) -> forms.IntegerField:
     field = forms.IntegerField(
         label=label, required=False, widget=widget, error_messages=wrong, **more
     )
-    setattr(field, "to_python", partial(read_number, field))  # noqa: B010
+    read_by(read_number, field)
     return field
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import uuid4
 
@@ -26,6 +25,7 @@ from mastertrade.site.forms import (
     TellsWrong,
     compare_with_page,
     number_input,
+    read_by,
     read_local_time,
     read_number,
 )
@@ -73,10 +73,10 @@ class ServiceForm(TellsWrong, GenericForm[Row]):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             if isinstance(field, forms.IntegerField):  # decimals are such fields too
-                setattr(field, "to_python", partial(read_number, field))  # noqa: B010
+                read_by(read_number, field)
                 field.error_messages["invalid"] = NO_WHOLE_NUMBER
             if isinstance(field, forms.DateTimeField):
-                setattr(field, "to_python", partial(read_local_time, field))  # noqa: B010
+                read_by(read_local_time, field)
             if isinstance(field, forms.DecimalField):
                 field.error_messages |= WRONG_NUMBER
         for name, value in self.initial.items():
