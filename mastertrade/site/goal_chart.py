@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from goals.decisions.accounting import measure_live_unit_value
@@ -215,13 +216,9 @@ def read_marks(
         # A closed trade has both, as the database checks.
         assert at is not None
         assert made is not None
-        day = days[bisect_right(days, at, key=_at) - 1]
+        day = days[bisect_right(days, at, key=attrgetter("at")) - 1]
         marks.append((seconds(at), float(day.value), float(made)))
     return marks
-
-
-def _at(day: ChartDay) -> datetime:
-    return day.at
 
 
 def read_factors(goal: FinancialGoal) -> list[tuple[int, float, float]]:

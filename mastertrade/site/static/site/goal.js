@@ -51,8 +51,9 @@
   // Times in the user's zone, as the page writes them: "5 Sep", with its year where asked.
   const timeZone = document.querySelector("[data-zone]")?.dataset.zone;
   const clock = new Intl.DateTimeFormat("en-GB", { timeZone, hour: "2-digit", minute: "2-digit" });
-  function dayOf(day, beside, zone = timeZone) {
-    const calendar = new Intl.DateTimeFormat("en-US", { timeZone: zone, day: "numeric", month: "short", year: "numeric" });
+  const calendarIn = (zone) => new Intl.DateTimeFormat("en-US", { timeZone: zone, day: "numeric", month: "short", year: "numeric" });
+  const calendarHere = calendarIn(timeZone), calendarOfDates = calendarIn("UTC");
+  function dayOf(day, beside, calendar = calendarHere) {
     const of = (at) => Object.fromEntries(calendar.formatToParts(at).map((one) => [one.type, one.value]));
     const its = of(day), words = `${its.day} ${its.month}`;
     return beside && of(beside).year !== its.year ? `${words} ${its.year}` : words;
@@ -316,7 +317,7 @@
     if (slider.name === "days") {
       const day = new Date(`${output.dataset.unit}T12:00:00Z`);
       day.setUTCDate(day.getUTCDate() + Number(slider.value));
-      words = dayOf(day, new Date(), "UTC");
+      words = dayOf(day, new Date(), calendarOfDates);
     } else {
       words = `${numbers.format(Number(slider.value))}${output.dataset.unit}`;
     }
